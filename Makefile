@@ -1,0 +1,56 @@
+# make run   everything, on this machine: the two commands a newcomer needs
+# make test  every test
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock clean
+
+# The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
+PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+BIN := .venv/bin
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(BIN)/.local ## start the whole system on this machine (Ctrl-C stops it); ARGS="--port 4000"
+	@exec $(BIN)/tradepost up $(ARGS)
+
+test: $(BIN)/.dev ## run every test; ARGS="tests/unit -k order"
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sam validate --lint --region us-east-1
+
+format: $(BIN)/.dev ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
+	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate"; \
+	$$compile --upgrade requirements/dev.in -o requirements/dev.txt; \
+	$$compile requirements/local.in -c requirements/dev.txt -o requirements/local.txt; \
+	$$compile requirements/runtime.in -c requirements/dev.txt -o src/requirements.txt
+
+clean: ## remove the environment and the local state
+	rm -rf .venv .tradepost .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache
+
+$(BIN)/python: .python-version
+	@test -n "$(PYTHON)" || { echo "Tradepost needs Python 3.11 or newer: install it, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Creating .venv with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+$(BIN)/.local: requirements/local.txt pyproject.toml $(BIN)/python
+	@echo "Installing what the local cloud needs (once; about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/.dev: requirements/dev.txt $(BIN)/.local
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The same template on a laptop: emulated AWS, a real PostgreSQL, functions under AWS's runtime client."""
