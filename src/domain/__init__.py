@@ -1,0 +1,1 @@
+"""The business: pure Python on the standard library alone."""

@@ -1,0 +1,1 @@
+"""The catalogue: what can be bought, and for how much."""

@@ -1,0 +1,94 @@
+"""The decision side: one store whose transactions decide orders and stock together.
+
+Lock order, everywhere: orders by id, then stock by sku. Keys are claimed before any lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.idempotency import Claim, Key
+from domain.inventory.stock import StockLevel
+from domain.orders.order import Event, Order, Summary
+from domain.outbox import Message, Outbox, Written
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Units taken into stock: why ("purchase" or "return"), by whom, and the stock version it made."""
+
+    id: str
+    sku: str
+    quantity: int
+    reason: str
+    order_id: str | None
+    actor: str
+    at: datetime
+    version: int
+
+
+class Transaction(Protocol):
+    """One transaction: everything in it happens, or nothing does.
+
+    A constant number of statements per call, however many orders, lines and skus are given.
+    """
+
+    def claim(self, key: Key, resource: str, now: datetime) -> Claim | None:
+        """Take a key for `resource`; return None, or the living claim that somebody holds already.
+
+        Waits for a transaction that is about to claim the same key.
+        """
+
+    def insert_order(self, order: Order) -> None:
+        """Store a new order with its lines and first event."""
+
+    def lock_orders(self, ids: Collection[str]) -> Sequence[Order]:
+        """Lock and return those orders that exist, by id."""
+
+    def lock_stock(self, skus: Collection[str]) -> Sequence[StockLevel]:
+        """Lock and return the levels of those skus that have one, by sku."""
+
+    def open_stock(self, sku: str, at: datetime) -> StockLevel:
+        """Lock and return one sku's level, made empty (version 0) when there is none."""
+
+    def save_orders(self, orders: Collection[Order]) -> None:
+        """Store new versions of locked orders, and the event of each."""
+
+    def save_stock(self, levels: Collection[StockLevel]) -> None:
+        """Store new versions of locked levels."""
+
+    def insert_receipt(self, receipt: Receipt) -> None:
+        """Store a receipt."""
+
+    def publish(self, messages: Iterable[Message], at: datetime) -> None:
+        """Write messages to the outbox."""
+
+    @property
+    def written(self) -> Sequence[Written]:
+        """What this transaction wrote to the outbox, to be delivered after it has committed."""
+
+
+class Decisions(Outbox, Protocol):
+    """The store. Reads see what has committed."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Begin a transaction; commit at the end of the block, roll back when it raises."""
+
+    def order(self, order_id: str) -> Order | None:
+        """Return one order with its lines."""
+
+    def events(self, order_id: str) -> Sequence[Event]:
+        """Return an order's steps in order."""
+
+    def orders_of(self, customer_id: str, limit: int, before: str | None = None) -> Sequence[Summary]:
+        """Return up to `limit` of a customer's orders, newest first, from those older than the id `before`."""
+
+    def receipt(self, receipt_id: str) -> Receipt | None:
+        """Return one receipt."""
+
+    def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
+        """Return up to `limit` levels whose sku comes after `after`, in order of sku."""

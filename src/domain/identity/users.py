@@ -1,0 +1,82 @@
+"""Users, their sign-in accounts, and what can be done with both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.errors import NotFound
+from domain.ports import Clock
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a person says to register; never logged."""
+
+    username: str
+    email: str
+    name: str
+    password: str
+
+
+@dataclass(frozen=True)
+class User:
+    """A person's profile; `id` is the subject of their tokens."""
+
+    id: str
+    username: str
+    email: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a sign-in gives; `expires_in` in seconds."""
+
+    access_token: str
+    id_token: str
+    refresh_token: str
+    expires_in: int
+
+
+class Accounts(Protocol):
+    """The sign-in service."""
+
+    def sign_up(self, registration: Registration) -> str:
+        """Make an account that waits for its code; return its subject.
+
+        Raises Conflict when the username or email is taken, InvalidInput for a password that breaks the policy.
+        """
+
+    def confirm(self, username: str, code: str) -> None:
+        """Confirm an account. Raises InvalidInput for a wrong or old code."""
+
+    def login(self, username: str, password: str) -> Tokens:
+        """Sign in. Raises Unauthenticated, without saying what was wrong; Conflict before confirmation."""
+
+
+class Users(Protocol):
+    """The profiles' store."""
+
+    def add(self, user: User) -> None:
+        """Store a profile; storing the same one again is fine."""
+
+    def get(self, user_id: str) -> User | None:
+        """Return one profile."""
+
+
+def register_user(registration: Registration, *, accounts: Accounts, users: Users, clock: Clock) -> User:
+    """Register a person. Raises Conflict and InvalidInput as `Accounts.sign_up` does."""
+    subject = accounts.sign_up(registration)
+    user = User(subject, registration.username, registration.email, registration.name, clock())
+    users.add(user)
+    return user
+
+
+def get_user(user_id: str, users: Users) -> User:
+    """Return a profile. Raises NotFound."""
+    if not (user := users.get(user_id)):
+        raise NotFound("you have no profile; register first")
+    return user

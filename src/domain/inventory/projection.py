@@ -1,0 +1,71 @@
+"""The projection: stock and order counts as readers see them, a moment behind the decisions.
+
+Every write carries what it states as of a version, so repeats, gaps and any order of arrival are harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.catalog.products import normal_sku
+from domain.errors import NotFound
+from domain.inventory.stock import StockLevel
+from domain.orders.order import Status
+from domain.ports import Clock
+
+
+@dataclass(frozen=True)
+class OrderStep:
+    """An order reached a status at a time."""
+
+    order_id: str
+    status: Status
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What readers see of one sku."""
+
+    level: StockLevel
+    sold_last_hour: int
+
+
+class StockView(Protocol):
+    """Where the projection is kept."""
+
+    def write(self, levels: Collection[StockLevel]) -> Mapping[str, Exception]:
+        """Write each level unless the view has that version or a newer one; return the errors by sku."""
+
+    def read(self, sku: str, now: datetime) -> Stock | None:
+        """Return one sku's stock."""
+
+    def levels(self) -> Iterable[StockLevel]:
+        """Return all levels, consistently read, in no order."""
+
+
+class OrderCounts(Protocol):
+    """Live counts of orders by minute and status."""
+
+    def count(self, steps: Collection[OrderStep]) -> None:
+        """Count each order's step once, however often it comes."""
+
+
+def newest(levels: Iterable[StockLevel]) -> Sequence[StockLevel]:
+    """Return the highest version of each sku."""
+    best: dict[str, StockLevel] = {}
+    for level in levels:
+        if level.sku not in best or best[level.sku].version < level.version:
+            best[level.sku] = level
+    return list(best.values())
+
+
+def get_stock(sku: str, view: StockView, clock: Clock) -> Stock:
+    """Return one sku's stock. Raises NotFound."""
+    sku = normal_sku(sku)
+    if not (stock := view.read(sku, clock())):
+        raise NotFound(f"there is no stock of {sku}")
+    return stock

@@ -1,0 +1,1 @@
+"""Orders: placed by customers, decided in batches, exactly one outcome each."""

@@ -1,0 +1,88 @@
+"""Messages that leave with a transaction: written with it, sent after it, forgotten once delivered.
+
+Delivery is at least once and in no promised order; receivers go by versions and expected states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from domain.ports import Clock
+
+RELAY_AGE = timedelta(seconds=30)
+"""A message this old was left behind by a writer that died, or whose send failed."""
+
+
+class Topic(StrEnum):
+    """Where a message goes."""
+
+    PLACED = "placed"
+    """Queue 1: an order waits for its stock."""
+    CONFIRMED = "confirmed"
+    """Queue 2: an order waits to be shipped."""
+    EVENTS = "events"
+    """The stream: orders and stock as they now are."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message; `key` keeps a stream's records of one thing together, `body` is flat JSON."""
+
+    topic: Topic
+    key: str
+    body: Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A message as the transaction wrote it, with its number in the outbox."""
+
+    id: int
+    message: Message
+
+
+class Outbox(Protocol):
+    """The messages of committed transactions that are not known to be delivered."""
+
+    def forget(self, ids: Collection[int]) -> None:
+        """Remove delivered messages; unknown ids are fine."""
+
+    def relay(self, publisher: Publisher, written_before: datetime, limit: int) -> int:
+        """Send up to `limit` messages written before that time and forget those delivered.
+
+        Relays may run side by side: none waits for, or sends, what another has in hand.
+        Returns how many were delivered.
+        """
+
+    def waiting(self) -> int:
+        """Return how many messages wait."""
+
+
+class Publisher(Protocol):
+    """Sends messages to queues and stream."""
+
+    def send(self, messages: Sequence[Written]) -> Collection[int]:
+        """Send all; return the ids of those delivered. Never raises for a failed send: it logs why."""
+
+
+def deliver(written: Sequence[Written], outbox: Outbox, publisher: Publisher) -> None:
+    """Send what a committed transaction wrote; what cannot be sent stays for a relay."""
+    if written and (delivered := publisher.send(written)):
+        outbox.forget(delivered)
+
+
+def relay(outbox: Outbox, publisher: Publisher, clock: Clock, *, limit: int = 500) -> int:
+    """Send everything that was left behind, `limit` at a time; stop when a round delivers less.
+
+    Returns how many messages were delivered.
+    """
+    total = 0
+    while delivered := outbox.relay(publisher, clock() - RELAY_AGE, limit):
+        total += delivered
+        if delivered < limit:
+            break
+    return total

@@ -1,0 +1,12 @@
+"""Ports that every context needs: what time it is, and new ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+Clock = Callable[[], datetime]
+"""Returns now, aware and in UTC. Successive calls do not go back."""
+
+NewId = Callable[[], str]
+"""Returns a new UUIDv7 (RFC 9562) in its canonical text form: unique, and ordered by time."""
