@@ -1,0 +1,1 @@
+"""What the domain's ports are plugged into."""

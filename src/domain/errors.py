@@ -1,14 +1,14 @@
 """Everything the domain refuses, and why.
 
-    TradepostError
-    ├── InvalidInput       what was sent breaks a rule; names each field
-    ├── Unauthenticated    the caller could not prove who they are
-    ├── Forbidden          the caller is known and may not do this
-    ├── NotFound           there is no such thing, or it belongs to somebody else
-    ├── Conflict           the state of the thing does not allow it now
-    │   └── InFlight       the same request is being answered already
-    ├── KeyReused          an idempotency key came again with another request
-    └── Unavailable        a part that this needs does not answer; trying again may help
+TradepostError
+├── InvalidInput       what was sent breaks a rule; names each field
+├── Unauthenticated    the caller could not prove who they are
+├── Forbidden          the caller is known and may not do this
+├── NotFound           there is no such thing, or it belongs to somebody else
+├── Conflict           the state of the thing does not allow it now
+│   └── InFlight       the same request is being answered already
+├── KeyReused          an idempotency key came again with another request
+└── Unavailable        a part that this needs does not answer; trying again may help
 """
 
 from __future__ import annotations

@@ -49,7 +49,14 @@ def receive_stock(
             ledger.receive(sku, arrival.quantity)
             (level,) = ledger.changed()
             receipt = Receipt(
-                receipt_id, sku, arrival.quantity, arrival.reason, arrival.order_id, arrival.actor, now, level.version
+                receipt_id,
+                sku,
+                arrival.quantity,
+                arrival.reason,
+                arrival.order_id,
+                arrival.actor,
+                now,
+                level.version,
             )
             tx.save_stock([level])
             tx.insert_receipt(receipt)

@@ -44,12 +44,19 @@ def reconcile(store: Decisions, view: StockView, clock: Clock, grace: timedelta)
         seen = projected.pop(decided.sku, None)
         if not _agree(decided, seen) and decided.updated_at <= settled:
             differences.append(Difference(decided.sku, decided, seen))
-    differences += [Difference(sku, None, level) for sku, level in sorted(projected.items()) if level.updated_at <= settled]
+    differences += [
+        Difference(sku, None, level) for sku, level in sorted(projected.items()) if level.updated_at <= settled
+    ]
     return Reconciliation(compared, differences)
 
 
 def _agree(decided: StockLevel, seen: StockLevel | None) -> bool:
-    return seen is not None and (decided.on_hand, decided.allocated, decided.shipped_total, decided.version) == (
+    return seen is not None and (
+        decided.on_hand,
+        decided.allocated,
+        decided.shipped_total,
+        decided.version,
+    ) == (
         seen.on_hand,
         seen.allocated,
         seen.shipped_total,

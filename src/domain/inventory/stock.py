@@ -30,7 +30,7 @@ class StockLevel:
 
     def message(self) -> Message:
         """Return this level as the stream carries it: the state, not the change, so that repeats are harmless."""
-        body = {
+        body: dict[str, str | int | None] = {
             "type": "stock",
             "sku": self.sku,
             "version": self.version,

@@ -1,8 +1,8 @@
 """An order and the states it goes through.
 
-    PLACED ──► CONFIRMED ──► FULFILLED
-      │  └────────┬───► CANCELLED
-      └──► REJECTED (out_of_stock, discontinued)
+PLACED ──► CONFIRMED ──► FULFILLED
+  │  └────────┬───► CANCELLED
+  └──► REJECTED (out_of_stock, discontinued)
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Order(Summary):
 
     def message(self) -> Message:
         """Return this step as the stream carries it."""
-        body = {
+        body: dict[str, str | int | None] = {
             "type": "order",
             "order_id": self.id,
             "version": self.version,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from domain.catalog.products import Product, Products
 from domain.decisions import Decisions
@@ -33,28 +34,31 @@ def place_order(
     clock: Clock,
     new_id: NewId,
 ) -> Order:
-    """Place an order at the catalogue's prices; the same key again returns the order as it was placed.
+    """Place an order at the catalogue's prices.
+
+    The same key again returns the order as it was placed, whatever has become of the products since.
 
     Raises InvalidInput naming unknown skus or mixed currencies, and KeyReused.
     """
-    order = _priced(wish, products.find({sku for sku, _ in wish.lines}), clock, new_id)
+    order_id, now = new_id(), clock()
+    found = products.find({sku for sku, _ in wish.lines})
     with store.transaction() as tx:
-        claim = tx.claim(wish.key, order.id, order.placed_at)
+        claim = tx.claim(wish.key, order_id, now)
         if claim is None:
+            order = _priced(wish, found, order_id, now)
             tx.insert_order(order)
-            tx.publish([order.task(Topic.PLACED), order.message()], order.placed_at)
+            tx.publish([order.task(Topic.PLACED), order.message()], now)
     if claim is not None:
         return get_order(claim.resource_for(wish.key), wish.customer_id, store)[0].as_placed()
     deliver(tx.written, store, publisher)
     return order
 
 
-def _priced(wish: PlaceOrder, products: Mapping[str, Product], clock: Clock, new_id: NewId) -> Order:
+def _priced(wish: PlaceOrder, products: Mapping[str, Product], order_id: str, now: datetime) -> Order:
     _check(wish, products)
     lines = tuple(Line(sku, quantity, products[sku].price_minor) for sku, quantity in wish.lines)
-    now = clock()
     return Order(
-        id=new_id(),
+        id=order_id,
         customer_id=wish.customer_id,
         status=Status.PLACED,
         reason=None,
@@ -90,9 +94,7 @@ def get_order(order_id: str, customer_id: str, store: Decisions) -> tuple[Order,
     return order, store.events(order_id)
 
 
-def cancel_order(
-    order_id: str, customer_id: str, *, store: Decisions, publisher: Publisher, clock: Clock
-) -> Order:
+def cancel_order(order_id: str, customer_id: str, *, store: Decisions, publisher: Publisher, clock: Clock) -> Order:
     """Cancel a customer's own order; cancelling it again changes nothing.
 
     Raises NotFound, and Conflict when the order was rejected or has shipped.

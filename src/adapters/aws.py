@@ -1,0 +1,52 @@
+"""AWS clients: one session, short timeouts, few retries with jitter.
+
+A call takes at most CONNECT + READ seconds per try, below every function's timeout. Retries happen here
+and nowhere above.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT, READ, TRIES = 1.0, 5.0, 3
+PARALLEL = 16
+"""Connections that a client keeps open, and the most calls at once that an adapter makes."""
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+@overload
+def client(service: Literal["cognito-idp"]) -> CognitoIdentityProviderClient: ...
+@overload
+def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
+@overload
+def client(service: Literal["kinesis"]) -> KinesisClient: ...
+@overload
+def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+@overload
+def client(service: Literal["sqs"]) -> SQSClient: ...
+def client(service: Any) -> Any:
+    """Return a client for a service. Cognito's public operations take no signature, so they get none."""
+    config = Config(
+        connect_timeout=CONNECT,
+        read_timeout=READ,
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        max_pool_connections=PARALLEL,
+        signature_version=UNSIGNED if service == "cognito-idp" else None,
+    )
+    return _session().client(service, config=config)

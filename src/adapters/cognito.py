@@ -1,0 +1,83 @@
+"""Sign-in accounts in a Cognito user pool, through its public operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from domain.errors import Conflict, FieldProblem, InvalidInput, TradepostError, Unauthenticated, Unavailable
+from domain.identity.users import Registration, Tokens
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
+WRONG_LOGIN = "wrong username or password"
+
+
+class CognitoAccounts:
+    """The accounts of one app client without a secret."""
+
+    def __init__(self, client: CognitoIdentityProviderClient, client_id: str) -> None:
+        self._client = client
+        self._client_id = client_id
+
+    def sign_up(self, registration: Registration) -> str:
+        """Make an account that waits for its code; return its subject."""
+        with _translated():
+            answer = self._client.sign_up(
+                ClientId=self._client_id,
+                Username=registration.username,
+                Password=registration.password,
+                UserAttributes=[{"Name": "email", "Value": registration.email}],
+            )
+        return answer["UserSub"]
+
+    def confirm(self, username: str, code: str) -> None:
+        """Confirm an account. Raises InvalidInput for a wrong or old code."""
+        with _translated():
+            self._client.confirm_sign_up(ClientId=self._client_id, Username=username, ConfirmationCode=code)
+
+    def login(self, username: str, password: str) -> Tokens:
+        """Sign in. Raises Unauthenticated, without saying what was wrong; Conflict before confirmation."""
+        with _translated():
+            answer = self._client.initiate_auth(
+                ClientId=self._client_id,
+                AuthFlow="USER_PASSWORD_AUTH",
+                AuthParameters={"USERNAME": username, "PASSWORD": password},
+            )
+        if "AuthenticationResult" not in answer:
+            raise Unauthenticated(f"sign-in needs one more step: {answer.get('ChallengeName', 'unknown')}")
+        result = answer["AuthenticationResult"]
+        return Tokens(result["AccessToken"], result["IdToken"], result["RefreshToken"], result["ExpiresIn"])
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: ClientError) -> Exception:
+    refusals: dict[str, TradepostError] = {
+        "UsernameExistsException": Conflict("this username is taken"),
+        "AliasExistsException": Conflict("this email is taken"),
+        "UserNotConfirmedException": Conflict("confirm the registration first: the code was sent by email"),
+        "NotAuthorizedException": Unauthenticated(WRONG_LOGIN),
+        "UserNotFoundException": Unauthenticated(WRONG_LOGIN),
+        "CodeMismatchException": _invalid("code", "is not the code that was sent"),
+        "ExpiredCodeException": _invalid("code", "is no longer valid"),
+        "InvalidPasswordException": _invalid("password", error.response["Error"].get("Message", "is too weak")),
+        "InvalidParameterException": _invalid("body", error.response["Error"].get("Message", "is not accepted")),
+        "TooManyRequestsException": Unavailable("too many sign-ins at the moment; try again in a minute"),
+        "LimitExceededException": Unavailable("too many tries; try again later"),
+    }
+    return refusals.get(error.response["Error"]["Code"], error)
+
+
+def _invalid(field: str, message: str) -> InvalidInput:
+    return InvalidInput(f"the {field} was not accepted", [FieldProblem(field, message)])

@@ -1,0 +1,1 @@
+"""DynamoDB: what readers see, and profiles."""

@@ -1,0 +1,105 @@
+"""Connections to PostgreSQL that outlive freezes, failovers and rotated secrets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from domain.errors import Unavailable
+
+CONNECT_TIMEOUT = 5
+"""Seconds; below every function's timeout."""
+TRUSTED_FOR = 5.0
+"""Seconds after its last use in which a connection is taken as alive without asking."""
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a PostgreSQL server is and how to sign in: the JSON of an RDS secret."""
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass
+class Database:
+    """One logical database over one connection, which is one worker's share of the server.
+
+    `server` fetches the credentials; it is called again when they are refused, as after a rotation.
+    No prepared statements and no start-up options, which RDS Proxy would pin or refuse.
+    """
+
+    name: str
+    server: Callable[[], Server]
+    sslmode: str
+    _connection: Connection | None = field(default=None, repr=False)
+    _used_at: float = 0.0
+
+    def connection(self) -> Connection:
+        """Return a live connection in autocommit mode. Raises Unavailable."""
+        if self._connection is None or not self._alive(self._connection):
+            self.close()
+            self._connection = self._connect()
+        self._used_at = time.monotonic()
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Begin a transaction; commit at the end of the block, roll back when it raises."""
+        connection = self.connection()
+        with connection.transaction():
+            yield connection
+
+    def query(self, sql: str, parameters: Any = None) -> list[TupleRow]:
+        """Run one statement outside a transaction and return its rows."""
+        return self.connection().execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the connection, if there is one; the next use opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _alive(self, connection: Connection) -> bool:
+        if connection.closed:
+            return False
+        if time.monotonic() - self._used_at < TRUSTED_FOR:
+            return True
+        try:
+            connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _connect(self) -> Connection:
+        try:
+            return self._login()
+        except psycopg.OperationalError:
+            try:
+                return self._login()
+            except psycopg.OperationalError as error:
+                raise Unavailable(f"the database {self.name} does not answer: {error}") from error
+
+    def _login(self) -> Connection:
+        server = self.server()
+        return psycopg.connect(
+            host=server.host,
+            port=server.port,
+            user=server.username,
+            password=server.password,
+            dbname=self.name,
+            sslmode=self.sslmode,
+            connect_timeout=CONNECT_TIMEOUT,
+            autocommit=True,
+            prepare_threshold=None,
+        )

@@ -1,0 +1,104 @@
+"""The decision side in PostgreSQL: set-based, a constant number of statements per call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from adapters.postgres.database import Database
+from adapters.postgres.transaction import (
+    LEVEL,
+    SUMMARY,
+    PostgresTransaction,
+    level,
+    order,
+    reason,
+    with_lines,
+)
+from domain.decisions import Receipt, Transaction
+from domain.inventory.stock import StockLevel
+from domain.orders.order import Event, Order, Status, Summary
+from domain.outbox import Message, Publisher, Topic, Written
+
+
+class PostgresDecisions:
+    """Orders, stock and outbox in the database `inventory`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Begin a transaction; commit at the end of the block, roll back when it raises."""
+        with self._database.transaction() as connection:
+            yield PostgresTransaction(connection)
+
+    def order(self, order_id: str) -> Order | None:
+        """Return one order with its lines."""
+        if not is_uuid(order_id):
+            return None
+        connection = self._database.connection()
+        rows = connection.execute(f"SELECT {SUMMARY} FROM orders WHERE id = %s", [order_id]).fetchall()
+        return next(iter(with_lines(connection, [order(row) for row in rows])), None)
+
+    def events(self, order_id: str) -> Sequence[Event]:
+        """Return an order's steps in order."""
+        rows = self._database.query(
+            "SELECT version, status, reason, at FROM order_events WHERE order_id = %s ORDER BY version",
+            [order_id],
+        )
+        return [Event(version, Status(status), reason(why), at) for version, status, why, at in rows]
+
+    def orders_of(self, customer_id: str, limit: int, before: str | None = None) -> Sequence[Summary]:
+        """Return up to `limit` of a customer's orders, newest first, from those older than the id `before`."""
+        older, values = ("AND id < %s", [before]) if before else ("", [])
+        rows = self._database.query(
+            f"SELECT {SUMMARY} FROM orders WHERE customer_id = %s {older} ORDER BY id DESC LIMIT %s",
+            [customer_id, *values, limit],
+        )
+        return [order(row) for row in rows]
+
+    def receipt(self, receipt_id: str) -> Receipt | None:
+        """Return one receipt."""
+        rows = self._database.query(
+            "SELECT id::text, sku, quantity, reason, order_id::text, actor, at, version FROM receipts WHERE id = %s",
+            [receipt_id],
+        )
+        return next((Receipt(*row) for row in rows), None)
+
+    def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
+        """Return up to `limit` levels whose sku comes after `after`, in order of sku."""
+        rows = self._database.query(
+            f'SELECT {LEVEL} FROM product_info WHERE sku COLLATE "C" > %s ORDER BY sku COLLATE "C" LIMIT %s',
+            [after, limit],
+        )
+        return [level(row) for row in rows]
+
+    def forget(self, ids: Collection[int]) -> None:
+        """Remove delivered messages; unknown ids are fine."""
+        self._database.connection().execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(ids)])
+
+    def relay(self, publisher: Publisher, written_before: datetime, limit: int) -> int:
+        """Send up to `limit` messages written before that time and forget those delivered."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT id, topic, key, body FROM outbox WHERE written_at < %s"
+                " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+                [written_before, limit],
+            ).fetchall()
+            delivered = publisher.send([_written(row) for row in rows]) if rows else []
+            connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(delivered)])
+        return len(delivered)
+
+    def waiting(self) -> int:
+        """Return how many messages wait."""
+        ((count,),) = self._database.query("SELECT count(*) FROM outbox")
+        return int(count)
+
+
+def _written(row: Sequence[Any]) -> Written:
+    number, topic, key, body = row
+    return Written(number, Message(Topic(topic), key, json.loads(body)))

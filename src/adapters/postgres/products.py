@@ -1,0 +1,44 @@
+"""The catalogue in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from adapters.postgres.database import Database
+from domain.catalog.products import Product
+from domain.errors import Conflict
+
+COLUMNS = "sku, name, description, price_minor, currency, active, created_at, updated_at"
+
+
+class PostgresProducts:
+    """Products in the table `products`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, product: Product) -> None:
+        """Add a product. Raises Conflict when the sku is taken."""
+        values = tuple(vars(product)[column] for column in COLUMNS.split(", "))
+        try:
+            self._database.connection().execute(
+                f"INSERT INTO products ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", values
+            )
+        except psycopg.errors.UniqueViolation:
+            raise Conflict(f"there is a product {product.sku} already") from None
+
+    def find(self, skus: Collection[str]) -> Mapping[str, Product]:
+        """Return those products that exist, active or not, by sku."""
+        rows = self._select("WHERE sku = ANY(%s)", list(skus))
+        return {product.sku: product for product in rows}
+
+    def page(self, limit: int, after: str = "") -> Sequence[Product]:
+        """Return up to `limit` active products whose sku comes after `after`, in order of sku."""
+        return self._select('WHERE active AND sku COLLATE "C" > %s ORDER BY sku COLLATE "C" LIMIT %s', after, limit)
+
+    def _select(self, where: str, *parameters: Any) -> list[Product]:
+        rows = self._database.query(f"SELECT {COLUMNS} FROM products {where}", parameters)
+        return [Product(*row) for row in rows]

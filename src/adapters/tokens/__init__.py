@@ -1,0 +1,1 @@
+"""Bearer tokens: Cognito's access JWTs, verified with its published keys."""
