@@ -108,7 +108,7 @@ class DynamoStockView:
         minute = str(_minute(level.updated_at))
         shipped = {"N": str(level.shipped_total)}
         optional: dict[str, Any] = {":hour": {"N": str(int(minute) // 60)}, ":sold": {"M": {minute: shipped}}}
-        names = {"ExpressionAttributeNames": dict.fromkeys(step.names, minute)} if step.names else {}
+        names: dict[str, Any] = {"ExpressionAttributeNames": dict.fromkeys(step.names, minute)} if step.names else {}
         try:
             self._client.update_item(
                 TableName=self._table,

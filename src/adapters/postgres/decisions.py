@@ -13,6 +13,7 @@ from adapters.postgres.transaction import (
     LEVEL,
     SUMMARY,
     PostgresTransaction,
+    is_uuid,
     level,
     order,
     reason,

@@ -88,7 +88,7 @@ def _migrate_one(connection: Connection, migrations: Sequence[Migration]) -> lis
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (name text PRIMARY KEY, digest text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())"
     )
-    ran = dict(connection.execute("SELECT name, digest FROM schema_migrations").fetchall())
+    ran: dict[str, str] = dict(connection.execute("SELECT name, digest FROM schema_migrations").fetchall())
     for one in migrations:
         if ran.get(one.name, one.digest) != one.digest:
             raise MigrationChanged(f"{one.name} ran before with another text; add a new migration instead")

@@ -1,0 +1,27 @@
+"""POST /user/confirm: confirm a registration."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from handlers.http.body import Body, read
+from handlers.http.endpoint import endpoint
+from handlers.http.request import Request
+from handlers.http.response import Response
+from handlers.wiring.people import accounts
+
+
+class ConfirmBody(Body):
+    """Whose registration, and the code that was sent."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+@endpoint
+def handler(request: Request) -> Response:
+    """Confirm the account."""
+    wanted = read(request, ConfirmBody)
+    accounts().confirm(wanted.username, wanted.code)
+    return Response(HTTPStatus.NO_CONTENT)

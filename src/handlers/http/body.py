@@ -1,0 +1,57 @@
+"""Reading a JSON body into a pydantic model."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from http import HTTPStatus
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from domain.errors import FieldProblem, InvalidInput
+from handlers.http.request import Request
+from handlers.http.response import Refused
+
+MAX_BYTES = 1_000_000
+
+
+class Body(BaseModel):
+    """A body as we take it: every field known, no value bent into another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
+
+
+Model = TypeVar("Model", bound=Body)
+
+
+def read(request: Request, model: type[Model]) -> Model:
+    """Return the body. Raises InvalidInput naming each field; Refused for media type (415) and size (413)."""
+    media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type", "send the body as application/json")
+    try:
+        return model.model_validate_json(_bytes(request))
+    except ValidationError as error:
+        problems = [
+            FieldProblem(_path(one["loc"]), one["msg"])
+            for one in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise InvalidInput("the body breaks the rules named here", problems) from None
+
+
+def _bytes(request: Request) -> bytes:
+    text = request.event.body or ""
+    try:
+        body = base64.b64decode(text, validate=True) if request.event.is_base64_encoded else text.encode()
+    except (binascii.Error, UnicodeEncodeError):
+        raise InvalidInput("the body cannot be read", [FieldProblem("body", "is not UTF-8 text")]) from None
+    if len(body) > MAX_BYTES:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", f"a body has at most {MAX_BYTES:,} bytes")
+    return body
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Return ("lines", 2, "sku") as "lines[2].sku"."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".") or "body"

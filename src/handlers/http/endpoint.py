@@ -1,0 +1,48 @@
+"""Turning a function from request to response into a Lambda handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+from domain.errors import TradepostError
+from handlers.http.request import Request
+from handlers.http.response import Refused, Response, problem, refusal
+from handlers.telemetry import logger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def endpoint(answer: Callable[[Request], Response]) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
+    """Return a Lambda handler that answers with `answer`, and with a problem document when it raises.
+
+    Every request leaves one log line with its id, route and status; an unexpected error its traceback.
+    """
+
+    @logger.inject_lambda_context(clear_state=True)
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        request = Request(APIGatewayProxyEventV2(event), context)
+        logger.set_correlation_id(request.id)
+        response = _answer(answer, request)
+        logger.info("answered", route=request.event.route_key, status=int(response.status))
+        return response.event(request.id)
+
+    return handler
+
+
+def _answer(answer: Callable[[Request], Response], request: Request) -> Response:
+    try:
+        return answer(request)
+    except TradepostError as error:
+        return refusal(error)
+    except Refused as error:
+        return error.response
+    except Exception:
+        logger.exception("unexpected error")
+        return problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", f"something went wrong here; quote {request.id} to us"
+        )

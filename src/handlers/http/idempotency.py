@@ -1,0 +1,91 @@
+"""Idempotency-Key (IETF draft-ietf-httpapi-idempotency-key-header) on Powertools' idempotency.
+
+Its store answers repeats fast; the key in the decision's own transaction has the final word, so an expired,
+freed or lost record here can never make a second order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyPersistenceLayerError,
+    IdempotencyValidationError,
+)
+
+from adapters.aws import client
+from domain.errors import FieldProblem, InFlight, InvalidInput, KeyReused, Unavailable
+from domain.idempotency import RETENTION, Key
+from handlers.http.body import Body
+from handlers.http.request import Caller, Request
+from handlers.http.response import Response
+
+HEADER = "idempotency-key"
+MAX_LENGTH = 255
+
+
+def required_key(request: Request, caller: Caller, operation: str, body: Body) -> Key:
+    """Return the request's key, scoped to caller and operation, with the fingerprint of what it asks.
+
+    Raises InvalidInput when the header is missing, empty or longer than 255 characters.
+    """
+    value = (request.header(HEADER) or "").strip()
+    if not 1 <= len(value) <= MAX_LENGTH:
+        detail = f"send a new unique value, such as a UUID, of 1 to {MAX_LENGTH} characters with each new request"
+        raise InvalidInput("an Idempotency-Key is required", [FieldProblem("Idempotency-Key", detail)])
+    asked = {"path": request.event.path_parameters, "body": body.model_dump(mode="json")}
+    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return Key(f"{caller.sub}#{operation}#{value}", sha256(canonical.encode()).hexdigest())
+
+
+class Once:
+    """Answers each key of one operation once and repeats that answer for RETENTION."""
+
+    def __init__(self, operation: str, table: str) -> None:
+        self._operation = operation
+        self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client("dynamodb"))
+        self._config = IdempotencyConfig(
+            event_key_jmespath="scope",
+            payload_validation_jmespath="fingerprint",
+            raise_on_no_idempotency_key=True,
+            expires_after_seconds=int(RETENTION.total_seconds()),
+            hash_function="sha256",
+        )
+
+    def __call__(self, key: Key, request: Request, act: Callable[[], Response]) -> Response:
+        """Return what `act` answers, or what it answered before. Raises InFlight, KeyReused, Unavailable.
+
+        An `act` that raises frees the key.
+        """
+        self._config.register_lambda_context(request.context)
+
+        def answer(*, asked: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001 - what Powertools hashes
+            response = act()
+            return {"status": int(response.status), "body": response.body, "headers": dict(response.headers)}
+
+        once = idempotent_function(
+            answer,
+            data_keyword_argument="asked",
+            config=self._config,
+            persistence_store=self._store,
+            key_prefix=self._operation,
+        )
+        try:
+            first = once(asked={"scope": key.scope, "fingerprint": key.fingerprint})
+        except IdempotencyAlreadyInProgressError:
+            raise InFlight("a request with this Idempotency-Key is being answered right now") from None
+        except IdempotencyValidationError:
+            raise KeyReused("this Idempotency-Key was used for another request; send a new key") from None
+        except IdempotencyPersistenceLayerError as error:
+            raise Unavailable("please send the same request again") from error
+        return Response(HTTPStatus(first["status"]), first["body"], first["headers"])

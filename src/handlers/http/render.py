@@ -1,0 +1,53 @@
+"""How orders, products and stock look in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.catalog.products import Product
+from domain.orders.order import Event, Order, Summary
+
+
+def rfc3339(at: datetime) -> str:
+    """Return a time in UTC with milliseconds, as in "2026-11-20T21:40:00.123Z" (RFC 3339)."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def summary(order: Summary) -> dict[str, Any]:
+    """Return an order as lists show it."""
+    return {
+        "id": order.id,
+        "status": order.status,
+        "reason": order.reason,
+        "currency": order.currency,
+        "total_minor": order.total_minor,
+        "line_count": order.line_count,
+        "placed_at": rfc3339(order.placed_at),
+    }
+
+
+def whole_order(order: Order, events: Sequence[Event]) -> dict[str, Any]:
+    """Return an order with its lines and events."""
+    lines = [
+        {"sku": line.sku, "quantity": line.quantity, "unit_price_minor": line.unit_price_minor} for line in order.lines
+    ]
+    steps = [{"status": event.status, "reason": event.reason, "at": rfc3339(event.at)} for event in events]
+    shown = summary(order)
+    del shown["line_count"]
+    return {**shown, "lines": lines, "events": steps}
+
+
+def product(one: Product) -> dict[str, Any]:
+    """Return a product."""
+    return {
+        "sku": one.sku,
+        "name": one.name,
+        "description": one.description,
+        "price_minor": one.price_minor,
+        "currency": one.currency,
+        "active": one.active,
+        "created_at": rfc3339(one.created_at),
+        "updated_at": rfc3339(one.updated_at),
+    }

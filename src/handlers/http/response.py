@@ -1,0 +1,82 @@
+"""Answers: JSON, and problem documents (RFC 9457) for what was refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from domain import errors
+from domain.errors import FieldProblem, InvalidInput, TradepostError
+
+HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+}
+
+STATUSES: Mapping[type[TradepostError], tuple[HTTPStatus, str]] = {
+    errors.InvalidInput: (HTTPStatus.BAD_REQUEST, "invalid-input"),
+    errors.Unauthenticated: (HTTPStatus.UNAUTHORIZED, "unauthenticated"),
+    errors.Forbidden: (HTTPStatus.FORBIDDEN, "forbidden"),
+    errors.NotFound: (HTTPStatus.NOT_FOUND, "not-found"),
+    errors.InFlight: (HTTPStatus.CONFLICT, "request-in-flight"),
+    errors.Conflict: (HTTPStatus.CONFLICT, "conflict"),
+    errors.KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
+    errors.Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+}
+"""The one place where the domain's errors become statuses; a subclass stands before its base."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer: status, a JSON body (None for no body), headers of its own."""
+
+    status: HTTPStatus
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def event(self, request_id: str) -> dict[str, Any]:
+        """Return the answer as API Gateway takes it (payload format 2.0)."""
+        headers = {**HEADERS, "x-request-id": request_id, **self.headers}
+        if self.body is not None:
+            headers.setdefault("content-type", "application/json")
+        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+        return {"statusCode": int(self.status), "headers": headers, "body": text, "isBase64Encoded": False}
+
+
+class Refused(Exception):
+    """A request that HTTP itself refuses, before any use case: a wrong method, media type or size."""
+
+    def __init__(self, status: HTTPStatus, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.response = problem(status, kind, detail, headers=headers)
+
+
+def problem(
+    status: HTTPStatus,
+    kind: str,
+    detail: str,
+    problems: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem document; `kind` ends its stable type."""
+    body: dict[str, Any] = {
+        "type": f"urn:tradepost:problem:{kind}",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+    }
+    if problems:
+        body["errors"] = [{"field": one.field, "message": one.message} for one in problems]
+    return Response(status, body, {"content-type": "application/problem+json", **(headers or {})})
+
+
+def refusal(error: TradepostError) -> Response:
+    """Return the problem document of a domain error."""
+    status, kind = next(known for base, known in STATUSES.items() if isinstance(error, base))
+    problems = error.problems if isinstance(error, InvalidInput) else ()
+    headers = {"retry-after": "5"} if isinstance(error, errors.Unavailable) else {}
+    return problem(status, kind, str(error), problems, headers)

@@ -1,0 +1,32 @@
+"""Every route of the API and the function behind it; template.yaml is checked against it."""
+
+from __future__ import annotations
+
+import re
+
+ROUTES = (
+    ("GET", "/health", "health"),
+    ("POST", "/user/register", "register_user"),
+    ("POST", "/user/confirm", "confirm_user"),
+    ("POST", "/user/login", "login_user"),
+    ("GET", "/user/me", "get_me"),
+    ("GET", "/products", "list_products"),
+    ("POST", "/products", "create_product"),
+    ("GET", "/products/{sku}", "get_product"),
+    ("POST", "/orders", "create_order"),
+    ("GET", "/orders", "list_orders"),
+    ("GET", "/orders/{id}", "get_order"),
+    ("POST", "/orders/{id}/cancel", "cancel_order"),
+    ("GET", "/inventory/{sku}", "get_inventory"),
+    ("POST", "/inventory/{sku}/receipts", "receive_stock"),
+)
+"""Method, path and module of each route; every path answers with and without a trailing slash."""
+
+
+def allowed(path: str) -> list[str]:
+    """Return the methods that a path has; none when the path does not exist."""
+    return sorted({method for method, template, _ in ROUTES if _pattern(template).fullmatch(path)})
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{[a-z]+\}", "[^/]+", template) + "/?")

@@ -1,0 +1,16 @@
+"""GET /products: a page of what is sold."""
+
+from handlers.http.endpoint import endpoint
+from handlers.http.paging import after, limit, page
+from handlers.http.render import product
+from handlers.http.request import Request
+from handlers.http.response import Response
+from handlers.wiring.database import products
+
+
+@endpoint
+def handler(request: Request) -> Response:
+    """Return active products in order of sku."""
+    size = limit(request)
+    found = products().page(size + 1, after(request) or "")
+    return page("products", found, size, lambda one: one.sku, product)

@@ -1,0 +1,27 @@
+"""POST /user/login: sign in."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from handlers.http.body import Body, read
+from handlers.http.endpoint import endpoint
+from handlers.http.request import Request
+from handlers.http.response import Response
+from handlers.wiring.people import accounts
+
+
+class LoginBody(Body):
+    """Who signs in."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+
+
+@endpoint
+def handler(request: Request) -> Response:
+    """Exchange username and password for tokens."""
+    wanted = read(request, LoginBody)
+    tokens = accounts().login(wanted.username, wanted.password)
+    return Response(HTTPStatus.OK, {**vars(tokens), "token_type": "Bearer"})

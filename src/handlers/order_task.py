@@ -1,0 +1,16 @@
+"""The message on both queues: which order waits for its next step."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from domain.errors import FieldProblem, InvalidInput
+
+
+def order_id(record: SQSRecord) -> str:
+    """Return the order's id. Raises InvalidInput when the message is not one of ours."""
+    body = record.json_body
+    if not isinstance(body, dict) or not isinstance(body.get("order_id"), str):
+        raise InvalidInput("not a message of ours", [FieldProblem("order_id", "is missing")])
+    named: str = body["order_id"]
+    return named
