@@ -1,0 +1,93 @@
+"""Child processes of the stack: started with a log, waited for, ended with their whole group."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local.state import LocalError, State
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Child:
+    """One long-lived child process in a process group of its own."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.name = name
+        self._process = process
+        self._log = log
+
+    @classmethod
+    async def start(
+        cls, name: str, command: Sequence[str], state: State, env: Mapping[str, str], options: Mapping[str, Any]
+    ) -> Child:
+        """Start it with its output in log/NAME.log."""
+        log = state.log / f"{name}.log"
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(env),
+                cwd=state.tmp,
+                start_new_session=True,
+                **options,
+            )
+        with suppress(psutil.NoSuchProcess):
+            state.remember_child(process.pid, psutil.Process(process.pid).create_time())
+        return cls(name, process, log)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def listening(self, port: int, seconds: float = 20) -> None:
+        """Wait until it listens on a loopback port. Raises LocalError when it ends or takes too long."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
+            if self._process.returncode is not None:
+                raise self.died()
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                await writer.wait_closed()
+                return
+            await asyncio.sleep(0.02)
+        raise LocalError(f"{self.name} did not answer within {seconds:.0f} s; see {self._log}")
+
+    async def wait(self) -> None:
+        """Wait until it ends."""
+        await self._process.wait()
+
+    def died(self) -> LocalError:
+        """Return what to say of its unexpected end."""
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        last = f": {lines[-1][-200:]}" if lines else ""
+        return LocalError(f"{self.name} ended with status {self._process.returncode}{last} (see {self._log})")
+
+    async def stop(self, gently: signal.Signals, grace: float = 2.0) -> None:
+        """End it and its group: gently first, then for certain after `grace` seconds."""
+        if self._process.returncode is None:
+            self._process.send_signal(gently)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), grace)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()

@@ -1,0 +1,172 @@
+"""The one folder in which a running stack keeps everything, and what it tells other commands."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The clone's folder."""
+DEFAULT = ROOT / ".tradepost"
+MARKER = "tradepost-state"
+"""A file that says: this folder is ours to empty."""
+
+
+class LocalError(Exception):
+    """Something a person can mend; the message says how. Shown as one line, without a traceback."""
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A demo user."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StackInfo:
+    """How to reach a running stack. Written for its owner only: it holds the keys of the emulated account."""
+
+    pid: int
+    url: str
+    lambda_url: str
+    aws_url: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    database: Mapping[str, Any] = field(repr=False)
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    users: Mapping[str, SignIn]
+    log: str
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client with the emulated account's own keys; the Lambda service is the local one."""
+        import boto3  # noqa: PLC0415 - 0.3 s that `tradepost url` must not pay
+
+        return boto3.client(
+            service,
+            endpoint_url=self.lambda_url if service == "lambda" else self.aws_url,
+            region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        )
+
+
+class State:
+    """The folder: pg/ (the database), log/, tmp/, stack.json while a stack runs, and a lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.log = self.folder / "log"
+        self.tmp = self.folder / "tmp"
+        self.postgres = self.folder / "pg"
+        self._info = self.folder / "stack.json"
+        self._children = self.folder / "children.json"
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Own the folder, empty of what an earlier stack left, until the block ends.
+
+        Raises LocalError when a stack runs in it, or when it holds somebody's other files.
+        """
+        self._make()
+        with (self.folder / "lock").open("a+") as lock:
+            self._take(lock)
+            self._empty()
+            self.log.mkdir()
+            self.tmp.mkdir()
+            try:
+                yield
+            finally:
+                self._info.unlink(missing_ok=True)
+                self._children.unlink(missing_ok=True)
+                shutil.rmtree(self.postgres, ignore_errors=True)
+                shutil.rmtree(self.tmp, ignore_errors=True)
+
+    def write(self, info: StackInfo) -> None:
+        """Say how to reach the stack that now runs."""
+        text = json.dumps(asdict(info), indent=1)
+        with os.fdopen(os.open(self._info, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+    def read(self) -> StackInfo:
+        """Return how to reach the running stack. Raises LocalError when none runs."""
+        try:
+            found = json.loads(self._info.read_text())
+            with (self.folder / "lock").open() as lock:
+                if _free(lock):
+                    raise FileNotFoundError
+        except FileNotFoundError:
+            where = "" if self.folder == DEFAULT else f" in {self.folder}"
+            raise LocalError(f"no Tradepost stack runs{where}: start one with `make run`") from None
+        found["users"] = {name: SignIn(**sign_in) for name, sign_in in found["users"].items()}
+        return StackInfo(**found)
+
+    def remember_child(self, pid: int, started: float) -> None:
+        """Note a child process, so that the next start can end it should we be killed."""
+        children = [*self.children(), {"pid": pid, "started": started}]
+        self._children.write_text(json.dumps(children))
+
+    def children(self) -> list[dict[str, Any]]:
+        """Return the children noted by the last stack."""
+        try:
+            children: list[dict[str, Any]] = json.loads(self._children.read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return children
+
+    def _make(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / MARKER).exists():
+                if any(self.folder.iterdir()):
+                    raise LocalError(f"{self.folder} holds other files; name an empty or new folder for --state")
+                (self.folder / MARKER).touch()
+        except OSError as error:
+            raise LocalError(f"the state folder {self.folder} cannot be used: {error.strerror}") from error
+
+    def _take(self, lock: IO[str]) -> None:
+        if not _free(lock, keep=True):
+            pid = self.read().pid if self._info.exists() else "that is just starting"
+            raise LocalError(f"a stack runs in {self.folder} already (process {pid}); stop it, or give --state DIR")
+
+    def _empty(self) -> None:
+        _end_orphans(self.children())
+        self._info.unlink(missing_ok=True)
+        self._children.unlink(missing_ok=True)
+        for folder in (self.postgres, self.log, self.tmp):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free(lock: IO[str], *, keep: bool = False) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    if not keep:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    return True
+
+
+def _end_orphans(children: list[dict[str, Any]]) -> None:
+    """End the processes of a stack that was killed; a pid that now belongs to another program is left alone."""
+    import psutil  # noqa: PLC0415 - only a starting stack needs it
+
+    for child in children:
+        try:
+            process = psutil.Process(child["pid"])
+            if abs(process.create_time() - child["started"]) < 1:
+                for one in (*process.children(recursive=True), process):
+                    one.kill()
+                process.wait(5)
+        except psutil.Error:
+            continue

@@ -1,0 +1,83 @@
+"""What is under way in a running stack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+
+from local.functions import Functions
+from local.model import Deployment
+from local.sources.queues import QueuePoller
+from local.sources.streams import StreamPoller
+
+DEPTHS = {
+    "visible": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+class StatusReport:
+    """Gathers queue depths, dead letters, outbox, event sources and functions.
+
+    A queue is a dead-letter queue, here, when no function consumes it.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        queues: Mapping[str, str],
+        *,
+        sqs: Any,
+        database: Mapping[str, Any],
+        functions: Functions,
+        pollers: list[QueuePoller | StreamPoller],
+    ) -> None:
+        self._consumed = {source.queue_arn.rpartition(":")[2] for source in deployment.queues}
+        self._queues = queues
+        self._sqs = sqs
+        self._database = database
+        self._functions = functions
+        self._pollers = pollers
+
+    async def __call__(self) -> Mapping[str, Any]:
+        """Return the status; `settled` when nothing waits and nothing is under way."""
+        depths = await asyncio.to_thread(self._depths)
+        outbox = await asyncio.to_thread(self._outbox)
+        consumed = {name: depth for name, depth in depths.items() if self._is_consumed(name)}
+        dead = {name: depth["visible"] + depth["in_flight"] for name, depth in depths.items() if name not in consumed}
+        streams_idle = all(poller.idle for poller in self._pollers if isinstance(poller, StreamPoller))
+        return {
+            "settled": streams_idle and not outbox and not any(sum(depth.values()) for depth in consumed.values()),
+            "queues": consumed,
+            "dead_letters": dead,
+            "outbox": outbox,
+            "streams_idle": streams_idle,
+            "sources": [poller.status() for poller in self._pollers],
+            "functions": self._functions.status(),
+        }
+
+    def _is_consumed(self, name: str) -> bool:
+        return self._queues[name].rpartition("/")[2] in self._consumed
+
+    def _depths(self) -> dict[str, dict[str, int]]:
+        return {name: self._depth(url) for name, url in self._queues.items()}
+
+    def _depth(self, url: str) -> dict[str, int]:
+        found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(DEPTHS.values()))["Attributes"]
+        return {name: int(found[attribute]) for name, attribute in DEPTHS.items()}
+
+    def _outbox(self) -> int:
+        with psycopg.connect(
+            host=self._database["host"],
+            port=self._database["port"],
+            user=self._database["username"],
+            password=self._database["password"],
+            dbname="inventory",
+            autocommit=True,
+        ) as connection:
+            row = connection.execute("SELECT count(*) FROM outbox").fetchone()
+        return int(row[0]) if row else 0
