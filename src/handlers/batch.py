@@ -35,7 +35,7 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
         for position, record in enumerate(self.records):
             try:
                 items[position] = self._parse(self._to_batch_type(record, event_type=self.event_type))
-            except Exception as error:  # noqa: BLE001 - any malformed record is that record's own failure
+            except Exception as error:
                 self._errors[position] = error
         if items:
             self._do(list(items), list(items.values()))

@@ -1,4 +1,8 @@
-"""$default: paths that do not exist, and methods that a path does not have."""
+"""$default: paths that do not exist, methods that a path does not have, and paths with a slash too many.
+
+HTTP APIs take no route that ends in a slash, so such a path lands here, in front of no authorizer. It is sent
+to the path without the slash, where the authorizer stands.
+"""
 
 from http import HTTPStatus
 
@@ -10,9 +14,13 @@ from handlers.http.routes import allowed
 
 @endpoint
 def handler(request: Request) -> Response:
-    """Answer 405 with the methods that the path has, or 404."""
+    """Answer 308 to the path without its last slash, 405 with the methods that the path has, or 404."""
     path = request.event.raw_path
-    if methods := allowed(path):
-        detail = f"{path} answers {', '.join(methods)}"
+    bare = path.rstrip("/")
+    if not (methods := allowed(bare)):
+        return problem(HTTPStatus.NOT_FOUND, "not-found", f"there is no {path}")
+    if request.event.http_method not in methods:
+        detail = f"{bare} answers {', '.join(methods)}"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"allow": ", ".join(methods)})
-    return problem(HTTPStatus.NOT_FOUND, "not-found", f"there is no {path}")
+    query = f"?{request.event.raw_query_string}" if request.event.raw_query_string else ""
+    return Response(HTTPStatus.PERMANENT_REDIRECT, None, {"location": f"{bare}{query}"})

@@ -20,7 +20,7 @@ ROUTES = (
     ("GET", "/inventory/{sku}", "get_inventory"),
     ("POST", "/inventory/{sku}/receipts", "receive_stock"),
 )
-"""Method, path and module of each route; every path answers with and without a trailing slash."""
+"""Method, path and module of each route. A path with a slash at its end is redirected (see not_found)."""
 
 
 def allowed(path: str) -> list[str]:
@@ -29,4 +29,4 @@ def allowed(path: str) -> list[str]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{[a-z]+\}", "[^/]+", template) + "/?")
+    return re.compile(re.sub(r"\{[a-z]+\}", "[^/]+", template))
