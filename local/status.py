@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from local.functions import Functions
+from local.functions.service import Functions
 from local.model import Deployment
 from local.sources.queues import QueuePoller
 from local.sources.streams import StreamPoller

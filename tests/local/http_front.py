@@ -10,7 +10,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from local.gateway import Gateway
+from local.gateway.server import Gateway
 from local.model import Authorizer, Cors, Invocation, Route
 
 OK = Invocation(b'{"statusCode": 200, "body": "ok"}')

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from local.functions import Credentials, Functions, RequestTooLarge, Stopped, UnknownFunction
+from local.functions.service import Credentials, Functions, RequestTooLarge, Stopped, UnknownFunction
 from local.model import Function, Invocation
 
 COUNTING = """
@@ -238,7 +238,7 @@ async def test_code_that_does_not_load_fails_each_invocation_once(
 
 
 async def test_loading_has_a_limit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.pool.INIT_LIMIT", 0.3)
+    monkeypatch.setattr("local.functions.pool.INIT_LIMIT", 0.3)
     bench.open("import time; time.sleep(60)")
     told = await bench.failure()
     assert told["errorType"] == "Sandbox.Timedout"

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aws_lambda_powertools.utilities.parser.models import APIGatewayProxyEventV2Model
 
-from local.gateway import Gateway
+from local.gateway.server import Gateway
 from local.model import Invocation, Route
 from tests.local.http_front import OK, Functions, Start, gateways, message
 

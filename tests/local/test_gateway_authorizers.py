@@ -12,8 +12,8 @@ from aws_lambda_powertools.utilities.parser.models import (
     APIGatewayProxyEventV2Model,
 )
 
-from local.authorizing import Authorizers
-from local.http_answer import RefusalError
+from local.gateway.answers import RefusalError
+from local.gateway.authorizing import Authorizers
 from local.model import Authorizer, Invocation, Route
 from tests.local.http_front import ALLOWED, DENIED, GUARDED, JWT, OK, TOKEN, Functions, Start, error, gateways, message
 

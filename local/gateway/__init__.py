@@ -1,0 +1,1 @@
+"""An imitation of API Gateway's HTTP API."""
