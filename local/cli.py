@@ -1,1 +1,250 @@
-def main() -> None: ...
+"""The command `tradepost`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from local.state import DEFAULT, ROOT, LocalError, StackInfo, State
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="tradepost",
+    help="Tradepost on this machine: start it, look into it, feed it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StateOption = Annotated[
+    Path,
+    typer.Option("--state", metavar="DIR", help="The folder of the stack.", show_default=".tradepost in the clone"),
+]
+
+
+def _plain_errors(command: Callable[..., T]) -> Callable[..., T]:
+    """Show what a person can mend as one line."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> T:
+        try:
+            return command(*args, **kwargs)
+        except LocalError as error:
+            typer.echo(f"tradepost: {error}", err=True)
+        except KeyboardInterrupt:
+            typer.echo("tradepost: interrupted", err=True)
+            raise typer.Exit(130) from None
+        raise typer.Exit(1)
+
+    return run
+
+
+def _stack(state: Path) -> StackInfo:
+    return State(state).read()
+
+
+@app.command()
+@_plain_errors
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The API's port; 0 takes any free one.")] = 3000,
+    state: StateOption = DEFAULT,
+    template: Annotated[Path, typer.Option(help="The SAM template.", show_default="template.yaml in the clone")] = (
+        ROOT / "template.yaml"
+    ),
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A value for one of the template's parameters.")
+    ] = None,
+) -> None:
+    """Start everything, load products, and run until Ctrl-C."""
+    from rich.console import Console  # noqa: PLC0415 - as all imports below: each command pays for its own
+
+    from local.stack import Options  # noqa: PLC0415
+    from local.up import up as start  # noqa: PLC0415
+
+    start(State(state), Options(port, template, _parameters(parameter or [])), Console(soft_wrap=True))
+
+
+def _parameters(given: list[str]) -> dict[str, str]:
+    wrong = [one for one in given if "=" not in one]
+    if wrong:
+        raise LocalError(f"--parameter takes NAME=VALUE, not {wrong[0]}")
+    return {name: value for name, _, value in (one.partition("=") for one in given)}
+
+
+@app.command()
+@_plain_errors
+def url(state: StateOption = DEFAULT) -> None:
+    """Print the API's base URL alone."""
+    typer.echo(_stack(state).url)
+
+
+@app.command()
+@_plain_errors
+def token(
+    user: Annotated[str, typer.Argument(help="customer or admin")] = "customer", state: StateOption = DEFAULT
+) -> None:
+    """Print a fresh bearer token alone."""
+    info = _stack(state)
+    if user not in info.users:
+        raise LocalError(f"there is no demo user {user}: choose {' or '.join(info.users)}")
+    sign_in = info.users[user]
+    answer = _post(f"{info.url}/user/login", {"username": sign_in.username, "password": sign_in.password})
+    typer.echo(answer["access_token"])
+
+
+def _post(address: str, body: dict[str, Any]) -> Any:
+    import urllib.error  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415
+
+    data, headers = json.dumps(body).encode(), {"content-type": "application/json"}
+    request = urllib.request.Request(address, data, headers)  # noqa: S310 - the stack's own address
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise LocalError(f"{address} answered {error.code}: {error.read().decode(errors='replace')}") from error
+    except OSError as error:
+        raise LocalError(f"{address} does not answer: {error}") from error
+
+
+def _status(info: StackInfo) -> dict[str, Any]:
+    import urllib.request  # noqa: PLC0415
+
+    try:
+        with urllib.request.urlopen(f"{info.lambda_url}/status", timeout=30) as answer:  # noqa: S310 - loopback
+            found: dict[str, Any] = json.load(answer)
+    except OSError as error:
+        raise LocalError(f"the stack does not answer: {error}") from error
+    return found
+
+
+@app.command()
+@_plain_errors
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False, state: StateOption = DEFAULT
+) -> None:
+    """Show queues, dead letters, outbox and functions."""
+    info = _stack(state)
+    found = _status(info)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    from local.render import show_status  # noqa: PLC0415
+
+    show_status(info, found)
+
+
+@app.command()
+@_plain_errors
+def invoke(
+    function: Annotated[str, typer.Argument(help="Its name in template.yaml, such as HealthFunction.")],
+    event: Annotated[Path | None, typer.Option("--event", "-e", help="A file with the event; - for stdin.")] = None,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Invoke a function and print its answer; exits 1 when the function failed."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    client = _stack(state).client("lambda")
+    try:
+        answer = client.invoke(FunctionName=function, Payload=_event(event))
+    except ClientError as error:
+        raise LocalError(error.response["Error"]["Message"]) from error
+    typer.echo(answer["Payload"].read().decode())
+    if answer.get("FunctionError"):
+        raise typer.Exit(1)
+
+
+def _event(file: Path | None) -> bytes:
+    if file is None:
+        return b"{}"
+    try:
+        text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        json.loads(text)
+    except OSError as error:
+        raise LocalError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise LocalError(f"{file} is not JSON: {error}") from error
+    return text
+
+
+@app.command()
+@_plain_errors
+def logs(
+    function: Annotated[str | None, typer.Argument(help="One function only.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Metrics and start and end marks too.")] = False,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Print what all functions logged, in one stream."""
+    from local.logs import entries, readable  # noqa: PLC0415
+
+    folder = State(state)
+    path = folder.log / "functions.log"
+    if not path.exists():
+        folder.read()
+    for entry in entries(path, function, follow=follow, running=lambda: _runs(folder)):
+        if line := readable(entry, everything=everything):
+            typer.echo(line)
+
+
+def _runs(folder: State) -> bool:
+    try:
+        folder.read()
+    except LocalError:
+        return False
+    return True
+
+
+@app.command()
+@_plain_errors
+def reconcile(
+    grace: Annotated[float, typer.Option(help="Seconds in which a change may still be on its way.")] = 0,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Compare PostgreSQL with DynamoDB; exits 1 when they differ."""
+    client = _stack(state).client("lambda")
+    payload = json.dumps({"grace_seconds": grace}).encode()
+    answer = client.invoke(FunctionName="ReconcileFunction", Payload=payload)
+    found = json.load(answer["Payload"])
+    if answer.get("FunctionError"):
+        raise LocalError(f"the comparison failed: {found.get('errorMessage')}")
+    typer.echo(json.dumps(found, indent=1))
+    if found["differing"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+@_plain_errors
+def replay(
+    file: Annotated[Path, typer.Argument(help="UCI Online Retail CSV, plain or .gz.")],
+    stock: Annotated[float, typer.Option(min=0, help="Opening stock as a share of what the file sells.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Place a file of real invoices as orders and check where everything went; exits 1 on any difference."""
+    import asyncio  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from local.replay import replay as run  # noqa: PLC0415
+
+    report = asyncio.run(run(_stack(state), file, stock=stock))
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=1))
+    else:
+        report.render(Console())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

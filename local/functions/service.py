@@ -92,6 +92,11 @@ class Functions:
         self._pools[name].submit(Call(str(uuid.uuid4()), _to_json(event), answer))
         return await asyncio.shield(answer)
 
+    def warm(self, names: Collection[str]) -> None:
+        """Start a worker of each of these functions, so that their first callers need not wait for one."""
+        for name in names:
+            self._pools[name].warm()
+
     def status(self) -> dict[str, dict[str, Any]]:
         """Return for each function its workers, busy, waiting, invocations, errors, timeouts and pids.
 

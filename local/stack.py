@@ -1,0 +1,289 @@
+"""One running stack: its parts in the order in which they start, and back again."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.deployment import References, custom_resources, deploy, physical_ids, read_back
+from local.functions.service import Credentials, Functions
+from local.gateway.server import Gateway
+from local.lambda_api import LambdaApi
+from local.logs import FunctionLog
+from local.custom_resources import run_custom_resource
+from local.model import Deployment, Function
+from local.postgres import Cluster
+from local.processes import Child, free_port
+from local.sources.queues import QueuePoller
+from local.sources.schedules import Scheduler
+from local.sources.streams import StreamPoller
+from local.state import LocalError, StackInfo, State
+from local.status import StatusReport
+from local.template import code_folders, translate
+
+REGION = "us-east-1"
+HOST = "127.0.0.1"
+SESSION_SECONDS = 3600
+
+Step = Callable[[str], None]
+"""Told what begins now, for people who wait."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose: the HTTP port, the template, and values of its parameters."""
+
+    port: int
+    template: Path
+    parameters: Mapping[str, str]
+
+
+class Stack:
+    """A stack as it starts. Every part registers its own end, so a failure leaves nothing half-started."""
+
+    def __init__(self, state: State, options: Options, step: Step) -> None:
+        self._state = state
+        self._options = options
+        self._step = step
+        self._exit = AsyncExitStack()
+        self._children: list[Child] = []
+        self._access_key = "local-admin"
+        self._secret_key = secrets.token_hex(20)
+
+    async def start(self) -> StackInfo:
+        """Start everything and return how to reach it. Raises LocalError; `stop` must be called either way."""
+        _refuse_busy(self._options.port)
+        self._step("reading template.yaml")
+        template = await asyncio.to_thread(translate, self._options.template, self._options.parameters, REGION)
+        self._step("starting PostgreSQL and the emulated AWS")
+        cluster, aws_url = await asyncio.gather(self._start_postgres(), self._start_emulator())
+        self._aws_url = aws_url
+        self._step("creating the stack's resources")
+        customs = custom_resources(template)
+        deployment = await asyncio.to_thread(self._deploy, template, cluster)
+        self._step("migrating the databases")
+        log = FunctionLog(self._state.log / "functions.log")
+        self._exit.callback(log.close)
+        functions = self._functions(deployment, log)
+        self._exit.push_async_callback(functions.stop)
+        for custom in customs:
+            await run_custom_resource(custom, functions.invoke)
+        self._step("opening the front door")
+        resources = await asyncio.to_thread(physical_ids, self.client)
+        functions.warm(_first_needed(deployment))
+        pollers = self._consume(deployment, functions, log)
+        lambda_url = await self._serve_lambda(deployment, functions, pollers, cluster, resources)
+        url = await self._serve_http(deployment, functions, log)
+        return StackInfo(
+            pid=os.getpid(),
+            url=url,
+            lambda_url=lambda_url,
+            aws_url=self._aws_url,
+            region=REGION,
+            access_key=self._access_key,
+            secret_key=self._secret_key,
+            database=cluster.secret(),
+            outputs={**deployment.outputs, "ApiUrl": url},
+            resources=resources,
+            users={},
+            log=str(log.path),
+        )
+
+    async def stop(self) -> None:
+        """End everything, the last started first."""
+        await self._exit.aclose()
+
+    async def broken(self) -> LocalError:
+        """Wait until PostgreSQL or the emulated AWS ends by itself, and return what to say."""
+        waits = {asyncio.create_task(child.wait()): child for child in self._children}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return waits[next(iter(done))].died()
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client with the emulated account's own keys."""
+        make: Any = boto3.client  # its overloads take names of services, not any string
+        return make(
+            service,
+            endpoint_url=self._aws_url,
+            region_name=REGION,
+            aws_access_key_id=self._access_key,
+            aws_secret_access_key=self._secret_key,
+            config=Config(max_pool_connections=32, retries={"mode": "standard"}),
+        )
+
+    async def _start_postgres(self) -> Cluster:
+        cluster = Cluster(self._state.postgres / "data", free_port())
+        await asyncio.to_thread(cluster.create)
+        command, options = cluster.command()
+        await self._child("postgresql", command, {}, options, cluster.port, signal.SIGINT)
+        return cluster
+
+    async def _start_emulator(self) -> str:
+        port = free_port()
+        settings = {
+            "AUTH": "true",
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "WARNING",
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": self._secret_key,
+            "S3_DATA_DIR": str(self._state.tmp / "s3"),
+        }
+        program = Path(sys.executable).parent / "ministack"
+        await self._child("aws", [str(program)], settings, {}, port, signal.SIGTERM)
+        return f"http://{HOST}:{port}"
+
+    async def _child(
+        self,
+        name: str,
+        command: Any,
+        settings: Mapping[str, str],
+        options: Mapping[str, Any],
+        port: int,
+        gently: signal.Signals,
+    ) -> None:
+        home = str(self._state.tmp)
+        env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", **settings}
+        child = await Child.start(name, command, self._state, env, options)
+        self._exit.push_async_callback(child.stop, gently)
+        await child.listening(port)
+        self._children.append(child)
+
+    def _deploy(self, template: dict[str, Any], cluster: Cluster) -> Deployment:
+        secret = self.client("secretsmanager").create_secret(
+            Name="tradepost/database", SecretString=json.dumps(cluster.secret())
+        )
+        parameters = {
+            "DatabaseSecretArn": secret["ARN"],
+            "DatabaseSslMode": "disable",
+            "CognitoOrigin": self._aws_url,
+            **self._options.parameters,
+            "EventSources": "disabled",  # the emulator's own pollers; ours take the messages
+        }
+        references = References(template)
+        outputs = deploy(self.client, template, parameters)
+        return read_back(template, references, outputs, code_folders(self._options.template))
+
+    def _functions(self, deployment: Deployment, log: FunctionLog) -> Functions:
+        sts = self.client("sts")
+
+        async def credentials(function: Function) -> Credentials:
+            answer = await asyncio.to_thread(
+                sts.assume_role,
+                RoleArn=function.role_arn,
+                RoleSessionName=function.name,
+                DurationSeconds=SESSION_SECONDS,
+            )
+            keys = answer["Credentials"]
+            return Credentials(
+                keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"].timestamp()
+            )
+
+        environment = {"AWS_ENDPOINT_URL": self._aws_url, "TMPDIR": str(self._state.tmp)}
+        return Functions(
+            deployment.functions, credentials=credentials, environment=environment, region=REGION, log=log.write
+        )
+
+    def _consume(
+        self, deployment: Deployment, functions: Functions, log: FunctionLog
+    ) -> list[QueuePoller | StreamPoller]:
+        sqs, kinesis = self.client("sqs"), self.client("kinesis")
+        pollers: list[QueuePoller | StreamPoller] = [
+            *(QueuePoller(one, sqs=sqs, invoke=functions.invoke, say=log.say) for one in deployment.queues),
+            *(
+                StreamPoller(one, kinesis=kinesis, sqs=sqs, invoke=functions.invoke, say=log.say)
+                for one in deployment.streams
+            ),
+        ]
+        schedulers = [Scheduler(one, invoke=functions.invoke, say=log.say) for one in deployment.schedules]
+        tasks = [asyncio.create_task(one.run()) for one in (*pollers, *schedulers)]
+
+        async def end() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=2.5)
+
+        self._exit.push_async_callback(end)
+        return pollers
+
+    async def _serve_lambda(
+        self,
+        deployment: Deployment,
+        functions: Functions,
+        pollers: list[QueuePoller | StreamPoller],
+        cluster: Cluster,
+        resources: Mapping[str, str],
+    ) -> str:
+        queues = {name: url for name, url in resources.items() if "/" in url and url.startswith("http")}
+        status = StatusReport(
+            deployment,
+            queues,
+            sqs=self.client("sqs"),
+            database=cluster.secret(),
+            functions=functions,
+            pollers=pollers,
+        )
+        api = LambdaApi(invoke=functions.invoke, functions=lambda: deployment.functions, status=status, region=REGION)
+        return await self._listen(api, 0)
+
+    async def _serve_http(self, deployment: Deployment, functions: Functions, log: FunctionLog) -> str:
+        gateway = Gateway(deployment.routes, deployment.cors, invoke=functions.invoke, say=log.say, region=REGION)
+        return await self._listen(gateway, self._options.port)
+
+    async def _listen(self, server: Gateway | LambdaApi, port: int) -> str:
+        try:
+            chosen = await server.start(HOST, port)
+        except OSError as error:
+            raise _busy(port) if error.errno == errno.EADDRINUSE else error from error
+        self._exit.push_async_callback(server.stop)
+        return f"http://{HOST}:{chosen}"
+
+
+def _first_needed(deployment: Deployment) -> set[str]:
+    """Return the functions on an order's way: they are started before the first order comes."""
+    sources = {source.function for source in (*deployment.queues, *deployment.streams)}
+    placing = {route.function for route in deployment.routes if route.method == "POST" and route.path == "/orders"}
+    return sources | placing
+
+
+def _refuse_busy(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise _busy(port) from error
+
+
+def _busy(port: int) -> LocalError:
+    return LocalError(f"port {port} is taken by another program: stop it, or choose one with --port (0: any free port)")
+
+
+@asynccontextmanager
+async def running(state: State, options: Options, step: Step) -> AsyncIterator[tuple[Stack, StackInfo]]:
+    """Run a stack for as long as the block."""
+    stack = Stack(state, options, step)
+    try:
+        yield stack, await stack.start()
+    finally:
+        step("stopping")
+        await stack.stop()

@@ -1,0 +1,136 @@
+"""`tradepost up`: start a stack, fill it, show how to use it, and end it with the first Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import aiohttp
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from local.demo import Demo
+from local.stack import Options, Stack, running
+from local.state import SignIn, StackInfo, State
+
+
+class Progress:
+    """Says on the console what is under way: a spinner for people, plain lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = console.status("starting") if console.is_terminal else None
+        self._began = time.monotonic()
+        if self._status:
+            self._status.start()
+
+    def step(self, text: str) -> None:
+        """A new part begins."""
+        self._console.print(f"[dim]{time.monotonic() - self._began:5.1f} s[/]  {text}", highlight=False)
+        self.detail(text)
+
+    def detail(self, text: str) -> None:
+        """More about the part under way; shown to people only."""
+        if self._status:
+            self._status.update(text)
+
+    def end(self) -> None:
+        """Nothing is under way any more."""
+        if self._status:
+            self._status.stop()
+
+
+def up(state: State, options: Options, console: Console) -> None:
+    """Run a stack until SIGINT or SIGTERM. Raises LocalError when it cannot start or breaks."""
+    with state.owned():
+        asyncio.run(_until_stopped(state, options, console))
+
+
+async def _until_stopped(state: State, options: Options, console: Console) -> None:
+    work = asyncio.create_task(_run(state, options, console))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    await asyncio.wait([work])
+    if not work.cancelled():
+        work.result()
+
+
+async def _run(state: State, options: Options, console: Console) -> None:
+    progress = Progress(console)
+    try:
+        async with running(state, options, progress.step) as (stack, info):
+            filled = await _fill(info, progress)
+            state.write(filled.info)
+            progress.step("ready")
+            progress.end()
+            _show(filled, console)
+            await _until_broken(stack)
+    finally:
+        progress.end()
+
+
+async def _until_broken(stack: Stack) -> None:
+    raise await stack.broken()
+
+
+class Filled:
+    """A stack with its demo people, their tokens, and so many products."""
+
+    def __init__(self, info: StackInfo, tokens: Mapping[str, str], products: int) -> None:
+        self.info = info
+        self.tokens = tokens
+        self.products = products
+
+
+async def _fill(info: StackInfo, progress: Progress) -> Filled:
+    async with aiohttp.ClientSession() as http:
+        demo = Demo(info, http)
+        progress.step("registering a customer and an admin")
+        people = await demo.people()
+        tokens = {name: await demo.token(sign_in) for name, sign_in in people.items()}
+        progress.step("loading products")
+        products = await demo.products(
+            tokens["admin"], lambda done, of: progress.detail(f"loading products: {done} of {of}")
+        )
+    return Filled(replace(info, users=people), tokens, products)
+
+
+def _show(filled: Filled, console: Console) -> None:
+    info = filled.info
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("API", info.url)
+    table.add_row("AWS (emulated)", info.aws_url)
+    table.add_row("Lambda", info.lambda_url)
+    table.add_row("PostgreSQL", f"127.0.0.1:{info.database['port']}")
+    for name, sign_in in info.users.items():
+        table.add_row(name, _sign_in(sign_in))
+    table.add_row("products", str(filled.products))
+    table.add_row("logs", "tradepost logs --follow")
+    console.print()
+    console.print(table, highlight=False)
+    console.print("\nTry it (tokens live for an hour; `tradepost token customer` prints a new one):\n")
+    for line in curl_lines(info.url, filled.tokens["customer"]):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    console.print("\nCtrl-C stops everything.", highlight=False)
+
+
+def _sign_in(sign_in: SignIn) -> str:
+    return f"{sign_in.username} / {sign_in.password}"
+
+
+def curl_lines(url: str, token: str) -> list[str]:
+    """Return lines to paste: look around, order, follow the order, see the stock."""
+    post = "-H 'content-type: application/json'"
+    order = '{"lines":[{"sku":"85123A","quantity":2}]}'
+    return [
+        f"URL={url} TOKEN={token}",
+        "curl $URL/health",
+        "curl $URL/products?limit=3",
+        'curl $URL/inventory/85123A -H "Authorization: Bearer $TOKEN"',
+        f"curl $URL/orders -H \"Authorization: Bearer $TOKEN\" -H 'Idempotency-Key: first' {post} -d '{order}'",
+        'curl $URL/orders -H "Authorization: Bearer $TOKEN"',
+    ]
