@@ -20,7 +20,7 @@ CODE = "123456"
 """The confirmation code of every registration in the emulated Cognito."""
 PRODUCTS, STOCK = 60, 100
 CURRENCY = "GBP"
-AT_ONCE = 6
+AT_ONCE = 2
 
 
 class Demo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import json
 import os
 import secrets
@@ -85,6 +86,7 @@ class Stack:
         self._step("opening the front door")
         resources = await asyncio.to_thread(physical_ids, self.client)
         functions.warm(_first_needed(deployment))
+        self._rest = functools.partial(functions.rest, keep=_first_needed(deployment))
         pollers = self._consume(deployment, functions, log)
         lambda_url = await self._serve_lambda(deployment, functions, pollers, cluster, resources)
         url = await self._serve_http(deployment, functions, log)
@@ -106,6 +108,10 @@ class Stack:
     async def stop(self) -> None:
         """End everything, the last started first."""
         await self._exit.aclose()
+
+    def rest(self) -> None:
+        """End the workers that only the start needed, so that an idle stack is small."""
+        self._rest()
 
     async def broken(self) -> LocalError:
         """Wait until PostgreSQL or the emulated AWS ends by itself, and return what to say."""
@@ -260,7 +266,7 @@ class Stack:
 
 def _first_needed(deployment: Deployment) -> set[str]:
     """Return the functions on an order's way: they are started before the first order comes."""
-    sources = {source.function for source in (*deployment.queues, *deployment.streams)}
+    sources = {one.function for one in deployment.queues} | {one.function for one in deployment.streams}
     placing = {route.function for route in deployment.routes if route.method == "POST" and route.path == "/orders"}
     return sources | placing
 

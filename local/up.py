@@ -64,6 +64,7 @@ async def _run(state: State, options: Options, console: Console) -> None:
     try:
         async with running(state, options, progress.step) as (stack, info):
             filled = await _fill(info, progress)
+            stack.rest()
             state.write(filled.info)
             progress.step("ready")
             progress.end()

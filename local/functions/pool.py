@@ -115,6 +115,10 @@ class Pool:
             self._code = self._shared.code.fingerprint(self._function.code)
             self._add()
 
+    def rest(self) -> None:
+        """Let all idle workers go."""
+        self._dismiss(*self._idle)
+
     def status(self) -> dict[str, Any]:
         """Return the numbers of `Functions.status`."""
         return {

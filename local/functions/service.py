@@ -97,6 +97,11 @@ class Functions:
         for name in names:
             self._pools[name].warm()
 
+    def rest(self, keep: Collection[str]) -> None:
+        """Let idle workers go, but for those of the functions to keep."""
+        for name in self._pools.keys() - set(keep):
+            self._pools[name].rest()
+
     def status(self) -> dict[str, dict[str, Any]]:
         """Return for each function its workers, busy, waiting, invocations, errors, timeouts and pids.
 

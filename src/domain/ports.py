@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,3 +11,6 @@ Clock = Callable[[], datetime]
 
 NewId = Callable[[], str]
 """Returns a new UUIDv7 (RFC 9562) in its canonical text form: unique, and ordered by time."""
+
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""That form. Python's UUID() reads others too, of which PostgreSQL refuses some."""

@@ -69,5 +69,11 @@ processor = WholeBatchProcessor(EventType.KinesisDataStreams, _parse, _project)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Project the batch; return the records that failed."""
-    return process_partial_response(event=event, record_handler=_parse, processor=processor, context=context)
+    """Project the batch; return the records that failed.
+
+    The line "projected" tells that readers see every record of a shard up to `until`, its shard and sequence number.
+    """
+    answer = process_partial_response(event=event, record_handler=_parse, processor=processor, context=context)
+    if not answer["batchItemFailures"]:
+        logger.info("projected", records=len(event["Records"]), until=event["Records"][-1]["eventID"])
+    return answer

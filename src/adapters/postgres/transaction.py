@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from adapters.postgres.database import Connection
 from domain.decisions import Receipt
@@ -15,6 +14,7 @@ from domain.idempotency import RETENTION, Claim, Key
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Line, Order, Reason, Status
 from domain.outbox import Message, Written
+from domain.ports import ID
 
 SUMMARY = "id::text, customer_id, status, reason, currency, total_minor, line_count, placed_at, updated_at, version"
 LEVEL = "sku, on_hand, allocated, shipped_total, version, updated_at"
@@ -180,11 +180,7 @@ def level(row: Sequence[Any]) -> StockLevel:
 
 def is_uuid(text: str) -> bool:
     """Say whether the text can be an id at all."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return ID.fullmatch(text) is not None
 
 
 def _steps(orders: Collection[Order]) -> list[list[Any]]:

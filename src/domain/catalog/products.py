@@ -17,7 +17,7 @@ SKU = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,63}")
 def normal_sku(text: str) -> str:
     """Return the one spelling of a sku: trimmed and in upper case. Raises InvalidInput for other signs."""
     sku = text.strip().upper()
-    if not SKU.fullmatch(sku):
+    if not (text.isascii() and SKU.fullmatch(sku)):
         message = "must be 1 to 64 letters A-Z, digits, dots, underscores or hyphens, first a letter or digit"
         raise InvalidInput("no such form of sku", [FieldProblem("sku", message)])
     return sku

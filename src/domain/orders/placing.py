@@ -15,6 +15,9 @@ from domain.orders.order import Event, Line, Order, Status
 from domain.outbox import Publisher, Topic, deliver
 from domain.ports import Clock, NewId
 
+MAX_TOTAL = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact (RFC 8259, section 6), in minor units."""
+
 
 @dataclass(frozen=True)
 class PlaceOrder:
@@ -38,7 +41,7 @@ def place_order(
 
     The same key again returns the order as it was placed, whatever has become of the products since.
 
-    Raises InvalidInput naming unknown skus or mixed currencies, and KeyReused.
+    Raises InvalidInput naming unknown skus, mixed currencies or a total above MAX_TOTAL, and KeyReused.
     """
     order_id, now = new_id(), clock()
     found = products.find({sku for sku, _ in wish.lines})
@@ -57,13 +60,16 @@ def place_order(
 def _priced(wish: PlaceOrder, products: Mapping[str, Product], order_id: str, now: datetime) -> Order:
     _check(wish, products)
     lines = tuple(Line(sku, quantity, products[sku].price_minor) for sku, quantity in wish.lines)
+    total = sum(line.quantity * line.unit_price_minor for line in lines)
+    if total > MAX_TOTAL:
+        raise InvalidInput("the order is too large", [FieldProblem("lines", f"add up to more than {MAX_TOTAL}")])
     return Order(
         id=order_id,
         customer_id=wish.customer_id,
         status=Status.PLACED,
         reason=None,
         currency=products[lines[0].sku].currency,
-        total_minor=sum(line.quantity * line.unit_price_minor for line in lines),
+        total_minor=total,
         line_count=len(lines),
         placed_at=now,
         updated_at=now,
