@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,7 +84,7 @@ class KeySource:
         self._tried_at = now
         try:
             self._keys = parse_keys(self._fetch(self._url))
-        except (OSError, ValueError, KeysUnavailable) as error:
+        except (OSError, HTTPException, ValueError, KeysUnavailable) as error:
             if self._age() > self._stale:
                 raise KeysUnavailable(f"no keys from {self._url}: {error}") from error
         else:

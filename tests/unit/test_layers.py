@@ -1,0 +1,71 @@
+"""What each function imports: a cold start pays for what it needs and for nothing else."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handlers.http.routes import ROUTES
+from tests.template import environment, handlers
+
+SRC = Path(__file__).parents[2] / "src"
+HEAVY = ("boto3", "psycopg", "pydantic", "jwt")
+NEEDS = {
+    "authorizer": {"jwt"},
+    "register_user": {"boto3", "pydantic"},
+    "confirm_user": {"boto3", "pydantic"},
+    "login_user": {"boto3", "pydantic"},
+    "get_me": {"boto3"},
+    "list_products": {"boto3", "psycopg"},
+    "get_product": {"boto3", "psycopg"},
+    "create_product": {"boto3", "psycopg", "pydantic"},
+    "create_order": {"boto3", "psycopg", "pydantic"},
+    "list_orders": {"boto3", "psycopg"},
+    "get_order": {"boto3", "psycopg"},
+    "cancel_order": {"boto3", "psycopg"},
+    "process_orders": {"boto3", "psycopg"},
+    "update_stocks": {"boto3", "psycopg"},
+    "relay_outbox": {"boto3", "psycopg"},
+    "receive_stock": {"boto3", "psycopg", "pydantic"},
+    "get_inventory": {"boto3"},
+    "project_inventory": {"boto3"},
+    "reconcile": {"boto3", "psycopg"},
+    "health": set(),
+    "not_found": set(),
+    "migrate_database": {"boto3", "psycopg"},
+}
+"""The heavy packages that each function may import."""
+
+
+def test_every_function_says_what_it_needs() -> None:
+    assert set(NEEDS) == set(handlers())
+    assert {module for _, _, module in ROUTES} <= set(NEEDS)
+
+
+PROGRAM = f"""
+import sys, handlers.MODULE
+print([name for name in {HEAVY} if name in sys.modules])
+for part in list(vars(handlers.MODULE).values()):
+    if getattr(part, "__module__", "").startswith("handlers.wiring."):
+        part(*["inventory"] * (part.__name__ == "database"))
+"""
+"""Imports one function, says what came with it, and plugs its adapters together as its first call would."""
+
+
+@pytest.mark.parametrize("module", sorted(NEEDS))
+def test_a_function_imports_what_it_needs_and_starts_with_its_own_variables(module: str) -> None:
+    """It is alone, with the environment that template.yaml and Lambda give it and nothing more."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM.replace("MODULE", module)],
+        env={**environment(module), "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert set(ast.literal_eval(done.stdout)) == NEEDS[module]

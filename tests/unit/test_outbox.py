@@ -1,0 +1,128 @@
+"""Messages that outlive a publisher which is down."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from domain.orders.order import Status
+from domain.outbox import RELAY_AGE, Topic, Written, deliver, relay
+from tests.shop import NOON, Clock, Shop
+
+
+def test_what_was_delivered_leaves_the_outbox(shop: Shop) -> None:
+    shop.place(("TEA", 1))
+
+    assert shop.store.waiting() == 0
+
+
+def test_an_order_stands_although_the_publisher_is_down(shop: Shop) -> None:
+    shop.publisher.down = True
+
+    order = shop.place(("TEA", 1))
+
+    assert shop.order(order.id).status is Status.PLACED
+    assert [one.message.topic for one in shop.store.outbox.values()] == [Topic.PLACED, Topic.EVENTS]
+
+
+def test_what_was_left_is_relayed_after_its_age_and_not_before(shop: Shop) -> None:
+    """A younger message may still be in its writer's hand."""
+    shop.publisher.down = True
+    order = shop.place(("TEA", 1))
+    shop.publisher.down = False
+
+    shop.clock.now = NOON + RELAY_AGE
+    assert shop.relay() == 0
+
+    shop.clock.tick(microseconds=1)
+    assert shop.relay() == 2
+    assert shop.sent(Topic.PLACED) == [{"order_id": order.id}]
+    assert shop.store.waiting() == 0
+
+
+def test_a_relay_leaves_what_it_cannot_send(shop: Shop) -> None:
+    shop.publisher.down = True
+    shop.place(("TEA", 1))
+    shop.clock.tick(minutes=1)
+
+    assert shop.relay() == 0
+    assert shop.store.waiting() == 2
+
+
+def test_every_use_case_publishes_through_the_outbox(shop: Shop) -> None:
+    """An order goes its whole way with nobody but the relay to deliver messages."""
+    shop.publisher.down = True
+    order = shop.place(("TEA", 1))
+    shop.allocate(order.id)
+    shop.ship(order.id)
+    other = shop.place(("TEA", 1))
+    shop.cancel(other.id)
+    shop.receive("TEA", 1)
+    shop.publisher.down = False
+    shop.publisher.sent.clear()
+    shop.clock.tick(minutes=1)
+
+    shop.relay()
+
+    assert [one["status"] for one in shop.sent(Topic.EVENTS) if one["type"] == "order"] == [
+        "PLACED", "CONFIRMED", "FULFILLED", "PLACED", "CANCELLED",
+    ]  # fmt: skip
+    assert [one["version"] for one in shop.sent(Topic.EVENTS) if one["type"] == "stock"] == [2, 3, 4]
+
+
+def test_a_relay_goes_on_in_rounds_until_little_is_left(shop: Shop) -> None:
+    shop.publisher.down = True
+    for _ in range(5):
+        shop.place(("TEA", 1))
+    shop.publisher.down = False
+    shop.clock.tick(minutes=1)
+
+    assert relay(shop.store, shop.publisher, shop.clock, limit=4) == 10
+    assert shop.store.waiting() == 0
+
+
+class Rounds:
+    """An outbox that says how many messages each round delivers."""
+
+    def __init__(self, *delivered: int) -> None:
+        self.rounds = list(delivered)
+        self.forgotten: list[Collection[int]] = []
+
+    def relay(self, *_: object) -> int:
+        return self.rounds.pop(0)
+
+    def forget(self, ids: Collection[int]) -> None:
+        self.forgotten.append(ids)
+
+
+def test_a_relay_stops_after_a_round_that_was_not_full(shop: Shop) -> None:
+    """What could not be sent now is tried at the next schedule, not at once again."""
+    outbox = Rounds(4, 3, 4)
+
+    assert relay(outbox, shop.publisher, Clock(), limit=4) == 7  # type: ignore[arg-type] # all that relay needs
+    assert outbox.rounds == [4]
+
+
+class Half:
+    """A publisher that delivers every second message."""
+
+    def send(self, messages: Sequence[Written]) -> Collection[int]:
+        return [one.id for one in messages if one.id % 2]
+
+
+def test_only_what_was_delivered_is_forgotten(shop: Shop) -> None:
+    shop.publisher.down = True
+    shop.place(("TEA", 1))
+    waiting = shop.store.outbox
+
+    deliver(list(waiting.values()), shop.store, Half())
+
+    assert list(shop.store.outbox) == [number for number in waiting if number % 2 == 0]
+
+
+def test_nothing_is_forgotten_when_nothing_was_written_or_delivered(shop: Shop) -> None:
+    outbox = Rounds()
+    shop.publisher.down = True
+
+    deliver([], outbox, shop.publisher)  # type: ignore[arg-type] # all that deliver needs
+
+    assert outbox.forgotten == []

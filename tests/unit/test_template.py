@@ -1,0 +1,160 @@
+"""template.yaml says what the code says: routes, handlers, variables, limits."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from typing import Any
+
+import pytest
+
+from adapters.postgres.migrations import all_migrations, fingerprint
+from handlers.http.routes import ROUTES
+from tests.template import functions, handlers, of_type, template, variables
+
+PUBLIC = {
+    ("GET", "/health"),
+    ("POST", "/user/register"),
+    ("POST", "/user/confirm"),
+    ("POST", "/user/login"),
+    ("GET", "/products"),
+    ("GET", "/products/{sku}"),
+}
+
+
+def http_events() -> list[tuple[str, dict[str, Any]]]:
+    """Return (module, event properties) of every HTTP event."""
+    return [
+        (function["Handler"].split(".")[1], event["Properties"])
+        for function in functions().values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    ]
+
+
+def is_public(event: dict[str, Any]) -> bool:
+    return event.get("Auth", {}).get("Authorizer") == "NONE"
+
+
+def test_every_route_of_the_code_is_one_of_the_template_and_the_reverse() -> None:
+    in_template = {(event["Method"], event["Path"], module) for module, event in http_events() if "Path" in event}
+
+    assert in_template == set(ROUTES)
+
+
+def test_exactly_these_routes_are_public() -> None:
+    """Everything else stands behind the authorizer, which is the API's default."""
+    public = {(event.get("Method"), event.get("Path")) for _, event in http_events() if is_public(event)}
+
+    assert public == {*PUBLIC, (None, None)}
+    assert of_type("AWS::Serverless::HttpApi")["Api"]["Auth"]["DefaultAuthorizer"] == "Jwt"
+
+
+def test_what_no_route_takes_goes_to_not_found() -> None:
+    """Also every path with a slash at its end, of which HTTP APIs take no route."""
+    defaults = [module for module, event in http_events() if "Path" not in event]
+
+    assert defaults == ["not_found"]
+    assert not [path for _, path, _ in ROUTES if path.endswith("/")]
+
+
+@pytest.mark.parametrize("name", sorted(functions()))
+def test_a_function_and_its_handler_are_named_alike(name: str) -> None:
+    """GetOrderFunction is handlers.get_order.handler, which exists."""
+    module = re.sub(r"(?<!^)(?=[A-Z])", "_", name.removesuffix("Function")).lower()
+
+    assert functions()[name]["Handler"] == f"handlers.{module}.handler"
+    assert importlib.util.find_spec(f"handlers.{module}")
+    assert functions()[name]["Description"]
+
+
+def test_a_message_stays_invisible_for_six_times_as_long_as_its_function_may_run() -> None:
+    """Source: Lambda Developer Guide, "Configuring an Amazon SQS queue for use as an event source"."""
+    queues = of_type("AWS::SQS::Queue")
+    consumed = {
+        event["Properties"]["Queue"]["Fn::GetAtt"][0]: function["Timeout"]
+        for function in functions().values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "SQS"
+    }
+
+    assert consumed
+    for queue, timeout in consumed.items():
+        assert queues[queue]["VisibilityTimeout"] >= 6 * timeout, queue
+        assert queues[queue]["RedrivePolicy"]["maxReceiveCount"] >= 5, queue
+
+
+def test_every_event_source_reports_partial_failures_and_can_be_switched_off() -> None:
+    sources = [
+        event["Properties"]
+        for function in functions().values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] in ("SQS", "Kinesis")
+    ]
+
+    assert len(sources) == 3
+    for source in sources:
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert "ConsumesEvents" in str(source["Enabled"])
+
+
+def test_the_schema_is_migrated_whenever_a_migration_changes() -> None:
+    expected = fingerprint(all_migrations())
+
+    assert str(template()["Resources"]["DatabaseSchema"]["Properties"]["Migrations"]) == expected, (
+        f"the migrations have changed: set DatabaseSchema.Migrations in template.yaml to {expected}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "queues"),
+    [
+        ("create_order", {"ORDERS_QUEUE_URL"}),
+        ("process_orders", {"SHIPPING_QUEUE_URL"}),
+        ("relay_outbox", {"ORDERS_QUEUE_URL", "SHIPPING_QUEUE_URL"}),
+        ("update_stocks", set()),
+        ("cancel_order", set()),
+        ("receive_stock", set()),
+    ],
+)
+def test_writers_know_the_stream_and_the_queues_that_they_write_to(module: str, queues: set[str]) -> None:
+    given = variables(module)
+
+    assert "STREAM_NAME" in given
+    assert given & {"ORDERS_QUEUE_URL", "SHIPPING_QUEUE_URL"} == queues
+
+
+RESOURCES = {
+    "ORDERS_QUEUE_URL": ("sqs:SendMessage", "OrdersQueue"),
+    "SHIPPING_QUEUE_URL": ("sqs:SendMessage", "ShippingQueue"),
+    "STREAM_NAME": ("kinesis:PutRecords", "Stream"),
+    "IDEMPOTENCY_TABLE": ("dynamodb:", "IdempotencyTable"),
+    "INVENTORY_TABLE": ("dynamodb:", "InventoryTable"),
+    "ORDER_COUNTS_TABLE": ("dynamodb:", "OrderCountsTable"),
+    "USERS_TABLE": ("dynamodb:", "UsersTable"),
+    "DATABASE_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
+}
+
+
+@pytest.mark.parametrize("module", sorted(handlers()))
+def test_a_function_may_use_what_its_variables_name_and_nothing_else(module: str) -> None:
+    policies = handlers()[module].get("Policies", [])
+    allowed = {
+        (action.split(":")[0], str(statement["Resource"]))
+        for policy in policies
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+    }
+    named = {RESOURCES[name] for name in variables(module) if name in RESOURCES}
+
+    assert len(allowed) == len(named)
+    for action, resource in named:
+        assert any(service == action.split(":")[0] and f"'{resource}" in on for service, on in allowed), resource
+
+
+def test_no_function_may_do_everything_with_a_service() -> None:
+    for function in functions().values():
+        for policy in function.get("Policies", []):
+            for statement in policy["Statement"]:
+                assert not [action for action in statement["Action"] if action.endswith(":*")]
+                assert statement["Resource"] != "*"
