@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from local.model import Authorizer, Cors, Deployment, Function, QueueSource, Route, Schedule, StreamSource
 from local.state import LocalError
 
@@ -48,12 +50,15 @@ def deploy(client: Callable[[str], Any], template: dict[str, Any], parameters: M
     s3, cloudformation = client("s3"), client("cloudformation")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
-    cloudformation.create_stack(
-        StackName=STACK,
-        TemplateURL=f"{s3.meta.endpoint_url}/{bucket}/{key}",
-        Capabilities=["CAPABILITY_IAM"],
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-    )
+    try:
+        cloudformation.create_stack(
+            StackName=STACK,
+            TemplateURL=f"{s3.meta.endpoint_url}/{bucket}/{key}",
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        )
+    except ClientError as error:
+        raise LocalError(f"template.yaml cannot be deployed: {error.response['Error']['Message']}") from error
     while (stack := cloudformation.describe_stacks(StackName=STACK)["Stacks"][0])["StackStatus"].endswith("PROGRESS"):
         time.sleep(0.05)
     if stack["StackStatus"] != "CREATE_COMPLETE":
@@ -136,7 +141,7 @@ def read_back(
     template: dict[str, Any], references: References, outputs: Mapping[str, str], code: Mapping[str, Path]
 ) -> Deployment:
     """Return what the local cloud runs."""
-    raw = {name: one["Properties"] for name, one in template["Resources"].items()}
+    raw = {name: one.get("Properties", {}) for name, one in template["Resources"].items()}
     functions = references.resources("AWS::Lambda::Function", outputs).items()
     mappings = references.resources("AWS::Lambda::EventSourceMapping", outputs).items()
     schedules = references.resources("AWS::Scheduler::Schedule", outputs).items()

@@ -32,9 +32,11 @@ def translate(path: Path, parameters: Mapping[str, str], region: str) -> dict[st
     Code stays where it is: functions get a stand-in for the package that `sam deploy` would upload.
     """
     document = _read(path)
+    if unknown := sorted(parameters.keys() - document.get("Parameters", {}).keys()):
+        raise LocalError(f"{path.name} has no parameter {', '.join(unknown)}")
     document.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     for resource in document.get("Resources", {}).values():
-        if resource.get("Type") == FUNCTION:
+        if resource["Type"] == FUNCTION:
             resource.setdefault("Properties", {}).pop("CodeUri", None)
             resource["Properties"]["InlineCode"] = STAND_IN
     os.environ.setdefault("AWS_DEFAULT_REGION", region)  # the translator asks boto3 for the region's partition
@@ -66,4 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise LocalError(f"{path.name} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise LocalError(f"{path.name} is not a template: it has no Resources")
+    for name, resource in document["Resources"].items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise LocalError(f"{path.name} is not a template: the resource {name} has no Type")
     return document
