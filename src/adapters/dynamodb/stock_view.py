@@ -54,20 +54,21 @@ FIRST = Step(
 
 
 class DynamoStockView:
-    """The view in one table."""
+    """The view in one table; at most `parallel` writes at once."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, parallel: int = PARALLEL) -> None:
         self._client = client
         self._table = table
+        self._parallel = parallel
 
     def write(self, levels: Collection[StockLevel]) -> Mapping[str, Exception]:
         """Write each level unless the view has that version or a newer one; return the errors by sku.
 
-        One conditional write per level, PARALLEL at a time, and one more for a sku's first write in an hour.
+        One conditional write per level, and one more for a sku's first write in an hour.
         """
         if not levels:
             return {}
-        with ThreadPoolExecutor(min(PARALLEL, len(levels))) as threads:
+        with ThreadPoolExecutor(min(self._parallel, len(levels))) as threads:
             errors = threads.map(self._write_one, levels)
             return {level.sku: error for level, error in zip(levels, errors, strict=True) if error}
 

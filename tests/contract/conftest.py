@@ -1,0 +1,77 @@
+"""Every port, plugged into each of its adapters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters.cognito import CognitoAccounts
+from adapters.dynamodb.order_counts import DynamoOrderCounts
+from adapters.dynamodb.stock_view import DynamoStockView
+from adapters.dynamodb.users import DynamoUsers
+from adapters.memory.decisions import MemoryDecisions
+from adapters.memory.others import (
+    MemoryAccounts,
+    MemoryOrderCounts,
+    MemoryProducts,
+    MemoryPublisher,
+    MemoryStockView,
+    MemoryUsers,
+)
+from adapters.postgres.decisions import PostgresDecisions
+from adapters.postgres.products import PostgresProducts
+from tests.cloud import Cloud
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def decisions(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryDecisions()
+    return PostgresDecisions(request.getfixturevalue("inventory"))
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def products(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryProducts()
+    return PostgresProducts(request.getfixturevalue("catalogue"))
+
+
+@pytest.fixture
+def publisher() -> MemoryPublisher:
+    return MemoryPublisher()
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def stock_view(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryStockView()
+    cloud: Cloud = request.getfixturevalue(request.param)
+    parallel = {"parallel": 1} if request.param == "moto" else {}
+    return DynamoStockView(cloud.client("dynamodb"), cloud.table("InventoryTable"), **parallel)
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def order_counts(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryOrderCounts()
+    cloud: Cloud = request.getfixturevalue(request.param)
+    return DynamoOrderCounts(cloud.client("dynamodb"), cloud.table("OrderCountsTable"))
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def users(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryUsers()
+    cloud: Cloud = request.getfixturevalue(request.param)
+    return DynamoUsers(cloud.client("dynamodb"), cloud.table("UsersTable"))
+
+
+@pytest.fixture(params=["memory", "ministack"])
+def accounts(request: pytest.FixtureRequest) -> Any:
+    """Return accounts; moto would accept wrong codes."""
+    if request.param == "memory":
+        return MemoryAccounts()
+    cloud: Cloud = request.getfixturevalue("ministack")
+    return CognitoAccounts(cloud.client("cognito-idp"), cloud.user_pool()["client"])

@@ -1,0 +1,299 @@
+"""What every store of decisions promises."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.memory.others import MemoryPublisher
+from domain.decisions import Receipt
+from domain.idempotency import RETENTION, Claim, Key
+from domain.orders.order import Event, Reason, Status
+from domain.outbox import Message, Topic, Written
+from tests.shop import NOON, level, new_id, order
+
+LATER = NOON + timedelta(minutes=1)
+
+
+def insert(decisions: Any, *orders: Any) -> None:
+    with decisions.transaction() as tx:
+        for one in orders:
+            tx.insert_order(one)
+
+
+def stock(decisions: Any, *levels: Any) -> None:
+    with decisions.transaction() as tx:
+        for one in levels:
+            tx.open_stock(one.sku, NOON)
+        tx.save_stock(levels)
+
+
+def publish(decisions: Any, *messages: Message, at: Any = NOON) -> Sequence[Written]:
+    with decisions.transaction() as tx:
+        tx.publish(messages, at)
+    return tx.written
+
+
+def message(number: int = 1, topic: Topic = Topic.EVENTS) -> Message:
+    return Message(topic, f"key-{number}", {"number": number, "text": "thé \U0001f375", "none": None})
+
+
+def test_an_order_comes_back_as_it_was_inserted(decisions: Any) -> None:
+    placed = order(("TEA", 2), ("MILK", 1), ("TEA", 3))
+
+    insert(decisions, placed)
+
+    assert decisions.order(placed.id) == placed
+
+
+def test_an_order_may_have_hundreds_of_lines_and_repeats_in_their_own_order(decisions: Any) -> None:
+    placed = order(*[(f"SKU-{i % 7}", i + 1) for i in range(700)])
+
+    insert(decisions, placed)
+
+    assert decisions.order(placed.id).lines == placed.lines
+
+
+@pytest.mark.parametrize(
+    "order_id",
+    [
+        "nothing",
+        "",
+        "0\0",
+        "00000000-0000-7000-8000-000000000000",
+        "urn:uuid:00000000-0000-7000-8000-000000000000",
+        "{00000000-0000-7000-8000-000000000000}",
+        "0x000000000070008000000000000000000",
+        "0-0000000-0000-7000-8000-000000000000",
+        "\u0660" * 32,
+    ],
+)
+def test_what_is_no_id_of_an_order_finds_none(decisions: Any, order_id: str) -> None:
+    assert decisions.order(order_id) is None
+    with decisions.transaction() as tx:
+        assert list(tx.lock_orders([order_id])) == []
+
+
+def test_an_id_has_one_spelling(decisions: Any) -> None:
+    placed = replace(order(), id="0191c0de-abcd-7000-8000-000000000000")
+    insert(decisions, placed)
+
+    assert decisions.order(placed.id) == placed
+    assert decisions.order(placed.id.upper()) is None
+
+
+def test_orders_are_locked_by_id_and_once(decisions: Any) -> None:
+    first, second = order(), order(("MILK", 2))
+    insert(decisions, second, first)
+
+    with decisions.transaction() as tx:
+        assert list(tx.lock_orders([second.id, first.id, second.id, new_id()])) == [first, second]
+
+
+def test_a_saved_order_has_its_new_state_and_one_more_step(decisions: Any) -> None:
+    placed, other = order(), order()
+    insert(decisions, placed, other)
+    rejected = placed.to(Status.REJECTED, LATER, Reason.OUT_OF_STOCK)
+
+    with decisions.transaction() as tx:
+        tx.save_orders(tx.lock_orders([placed.id]) and [rejected])
+
+    assert decisions.order(placed.id) == rejected
+    assert decisions.order(other.id) == other
+    assert list(decisions.events(placed.id)) == [
+        Event(1, Status.PLACED, None, NOON),
+        Event(2, Status.REJECTED, Reason.OUT_OF_STOCK, LATER),
+    ]
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_comes_back(decisions: Any, status: Status) -> None:
+    placed = order()
+    insert(decisions, placed)
+
+    with decisions.transaction() as tx:
+        tx.save_orders([placed.to(status, LATER)])
+
+    assert decisions.order(placed.id).status is status
+
+
+def test_a_customers_orders_come_newest_first_in_pages(decisions: Any) -> None:
+    own = [order(customer_id="ann") for _ in range(5)]
+    insert(decisions, *own, order(customer_id="bob"))
+    newest = [one.id for one in reversed(own)]
+
+    first = decisions.orders_of("ann", 2)
+    second = decisions.orders_of("ann", 2, before=first[-1].id)
+    third = decisions.orders_of("ann", 2, before=second[-1].id)
+
+    assert [one.id for page in (first, second, third) for one in page] == newest
+    assert (first[0].total_minor, first[0].line_count, first[0].placed_at) == (250, 1, NOON)
+    assert list(decisions.orders_of("ann", 2, before=newest[-1])) == []
+    assert list(decisions.orders_of("nobody", 2)) == []
+
+
+def test_a_new_stock_opens_empty_at_version_0(decisions: Any) -> None:
+    with decisions.transaction() as tx:
+        assert tx.open_stock("TEA", NOON) == level("TEA", 0, on_hand=0)
+
+
+def test_opening_a_stock_again_returns_it_as_it_is(decisions: Any) -> None:
+    stock(decisions, level("TEA", 3, on_hand=7))
+
+    with decisions.transaction() as tx:
+        assert tx.open_stock("TEA", LATER) == level("TEA", 3, on_hand=7)
+
+
+def test_stock_is_locked_by_sku_and_skus_without_stock_are_missing(decisions: Any) -> None:
+    stock(decisions, level("B"), level("A"), level("C"))
+
+    with decisions.transaction() as tx:
+        assert [one.sku for one in tx.lock_stock(["C", "A", "C", "Z"])] == ["A", "C"]
+
+
+def test_a_saved_level_comes_back(decisions: Any) -> None:
+    saved = level("TEA", 9, on_hand=7, allocated=3, shipped_total=3_000_000_000, at=LATER)
+    stock(decisions, saved, level("MILK"))
+
+    assert list(decisions.stock_levels(10)) == [level("MILK"), saved]
+
+
+def test_levels_come_in_order_of_sku_in_pages(decisions: Any) -> None:
+    """In the order of their signs' codes, whatever the server's language."""
+    skus = ["10", "9", "A", "A-1", "A.1", "A1", "A_1", "B"]
+    stock(decisions, *[level(sku) for sku in skus])
+    expected = sorted(skus)
+
+    first = [one.sku for one in decisions.stock_levels(5)]
+    second = [one.sku for one in decisions.stock_levels(5, after=first[-1])]
+
+    assert first + second == expected
+
+
+def test_a_receipt_comes_back(decisions: Any) -> None:
+    placed = order()
+    insert(decisions, placed)
+    stock(decisions, level("TEA"))
+    purchase = Receipt(new_id(), "TEA", 5, "purchase", None, "boss", NOON, 2)
+    returned = Receipt(new_id(), "TEA", 1, "return", placed.id, "boss", LATER, 3)
+
+    with decisions.transaction() as tx:
+        tx.insert_receipt(purchase)
+        tx.insert_receipt(returned)
+
+    assert decisions.receipt(purchase.id) == purchase
+    assert decisions.receipt(returned.id) == returned
+    assert decisions.receipt(new_id()) is None
+
+
+def test_a_key_is_claimed_once(decisions: Any) -> None:
+    first, second = new_id(), new_id()
+
+    with decisions.transaction() as tx:
+        assert tx.claim(Key("scope", "asked"), first, NOON) is None
+    with decisions.transaction() as tx:
+        assert tx.claim(Key("scope", "other"), second, LATER) == Claim("asked", first)
+        assert tx.claim(Key("elsewhere", "asked"), second, LATER) is None
+
+
+def test_a_key_is_free_again_when_its_retention_is_over(decisions: Any) -> None:
+    first, second, third = new_id(), new_id(), new_id()
+    with decisions.transaction() as tx:
+        tx.claim(Key("scope", "asked"), first, NOON)
+
+    with decisions.transaction() as tx:
+        assert tx.claim(Key("scope", "other"), second, NOON + RETENTION - timedelta(seconds=1)) == Claim("asked", first)
+        assert tx.claim(Key("scope", "other"), second, NOON + RETENTION) is None
+    with decisions.transaction() as tx:
+        assert tx.claim(Key("scope", "asked"), third, NOON + RETENTION + timedelta(hours=1)) == Claim("other", second)
+
+
+def test_a_transaction_that_raises_leaves_nothing_behind(decisions: Any) -> None:
+    placed = order()
+    insert(decisions, placed)
+    stock(decisions, level("TEA"))
+    new = order()
+
+    with pytest.raises(ZeroDivisionError), decisions.transaction() as tx:
+        tx.claim(Key("scope", "asked"), new.id, NOON)
+        tx.insert_order(new)
+        tx.save_orders([placed.to(Status.CONFIRMED, LATER)])
+        tx.save_stock([level("TEA", 2, on_hand=1)])
+        tx.open_stock("MILK", NOON)
+        tx.insert_receipt(Receipt(new.id, "TEA", 5, "purchase", None, "boss", NOON, 2))
+        tx.publish([message()], NOON)
+        raise ZeroDivisionError
+
+    assert decisions.order(new.id) is None
+    assert decisions.order(placed.id) == placed
+    assert len(decisions.events(placed.id)) == 1
+    assert list(decisions.stock_levels(10)) == [level("TEA")]
+    assert decisions.receipt(new.id) is None
+    assert decisions.waiting() == 0
+    with decisions.transaction() as tx:
+        assert tx.claim(Key("scope", "asked"), new.id, NOON) is None
+
+
+def test_messages_wait_until_they_are_forgotten(decisions: Any) -> None:
+    written = publish(decisions, message(1, Topic.PLACED), message(2), message(3, Topic.CONFIRMED))
+
+    assert [one.message for one in written] == [message(1, Topic.PLACED), message(2), message(3, Topic.CONFIRMED)]
+    assert len({one.id for one in written}) == 3
+    assert decisions.waiting() == 3
+
+    decisions.forget([written[0].id, written[2].id, -1])
+    assert decisions.waiting() == 1
+    decisions.forget([written[1].id, written[0].id])
+    assert decisions.waiting() == 0
+
+
+def test_messages_of_one_transaction_add_up(decisions: Any) -> None:
+    with decisions.transaction() as tx:
+        tx.publish([message(1)], NOON)
+        tx.publish([], NOON)
+        tx.publish(iter([message(2)]), NOON)
+
+    assert [one.message for one in tx.written] == [message(1), message(2)]
+
+
+def test_a_relay_sends_what_is_older_as_it_was_written(decisions: Any, publisher: MemoryPublisher) -> None:
+    old = publish(decisions, message(1, Topic.PLACED), message(2), at=NOON)
+    publish(decisions, message(3), at=LATER)
+
+    assert decisions.relay(publisher, NOON, 10) == 0
+    assert decisions.relay(publisher, LATER, 10) == 2
+    assert publisher.sent == list(old)
+    assert decisions.waiting() == 1
+
+
+def test_a_relay_sends_the_oldest_up_to_its_limit(decisions: Any, publisher: MemoryPublisher) -> None:
+    written = publish(decisions, *map(message, range(5)))
+
+    assert decisions.relay(publisher, LATER, 2) == 2
+    assert publisher.sent == list(written[:2])
+    assert decisions.relay(publisher, LATER, 10) == 3
+    assert decisions.relay(publisher, LATER, 10) == 0
+
+
+def test_a_relay_keeps_what_was_not_delivered(decisions: Any, publisher: MemoryPublisher) -> None:
+    class Odd:
+        def send(self, messages: Sequence[Written]) -> Collection[int]:
+            return [messages[0].id]
+
+    publish(decisions, message(1), message(2))
+
+    assert decisions.relay(Odd(), LATER, 10) == 1
+    assert decisions.relay(publisher, LATER, 10) == 1
+    assert [one.message for one in publisher.sent] == [message(2)]
+
+
+def test_nothing_is_sent_when_nothing_waits(decisions: Any) -> None:
+    class Surprised:
+        def send(self, messages: Sequence[Written]) -> Collection[int]:
+            raise AssertionError("there is nothing to send")
+
+    assert decisions.relay(Surprised(), LATER, 10) == 0
