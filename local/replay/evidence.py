@@ -51,7 +51,10 @@ def outcomes(database: Database, order_ids: Sequence[str]) -> Sequence[Outcome]:
     units: dict[str, dict[str, int]] = defaultdict(dict)
     for order_id, sku, quantity in lines:
         units[order_id][sku] = quantity
-    return [Outcome(order_id, *rest, units[order_id]) for order_id, *rest in orders]
+    return [
+        Outcome(order_id, status, reason, total, placed_at, confirmed, fulfilled_at, units[order_id])
+        for order_id, status, reason, total, placed_at, confirmed, fulfilled_at in orders
+    ]
 
 
 def decided_levels(database: Database, skus: Sequence[str]) -> Mapping[str, Level]:

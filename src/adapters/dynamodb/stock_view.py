@@ -91,7 +91,7 @@ class DynamoStockView:
 
     def _write_one(self, level: StockLevel) -> Exception | None:
         hour = _minute(level.updated_at) // 60
-        step = SAME_HOUR
+        step = FIRST if level.version == 1 else SAME_HOUR
         try:
             while (held := self._try(level, step)) is not None:
                 if not held:
