@@ -5,11 +5,15 @@ to the path without the slash, where the authorizer stands.
 """
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
 from handlers.http.response import Refused, Response, problem
 from handlers.http.routes import allowed
+
+PATH = "/:@!$&'()*+,;="
+"""What stands in a path as it is (RFC 3986, section 3.3); `raw_path` is decoded and may hold anything."""
 
 
 @endpoint
@@ -23,4 +27,4 @@ def handler(request: Request) -> Response:
         detail = f"{bare} answers {', '.join(methods)}"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"allow": ", ".join(methods)})
     query = f"?{request.event.raw_query_string}" if request.event.raw_query_string else ""
-    return Response(HTTPStatus.PERMANENT_REDIRECT, None, {"location": f"{bare}{query}"})
+    return Response(HTTPStatus.PERMANENT_REDIRECT, None, {"location": f"{quote(bare, PATH)}{query}"})
