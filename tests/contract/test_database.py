@@ -1,0 +1,131 @@
+"""Connections to PostgreSQL: alive, replaced, signed in again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from adapters.postgres import database as module
+from adapters.postgres.database import Database, Server
+from domain.errors import Unavailable
+from tests.conftest import free_port
+
+
+def kill(killer: Database, victim: Database) -> None:
+    """End a connection as a failover would."""
+    ((pid,),) = victim.query("SELECT pg_backend_pid()")
+    killer.query("SELECT pg_terminate_backend(%s)", [pid])
+    while killer.query("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]):
+        pass
+
+
+def test_one_connection_is_used_again_and_again(another: Callable[..., Database]) -> None:
+    database = another()
+
+    assert database.query("SELECT pg_backend_pid()") == database.query("SELECT pg_backend_pid()")
+
+
+def test_a_connection_that_died_while_it_was_idle_is_replaced(
+    another: Callable[..., Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a freeze of minutes: it is asked before it is used."""
+    database, killer = another(), another()
+    kill(killer, database)
+    monkeypatch.setattr(module, "TRUSTED_FOR", 0.0)
+
+    assert database.query("SELECT 1") == [(1,)]
+
+
+def test_a_connection_that_died_in_use_is_replaced_at_the_next_use(another: Callable[..., Database]) -> None:
+    database, killer = another(), another()
+    kill(killer, database)
+
+    with pytest.raises(psycopg.OperationalError):
+        database.query("SELECT 1")
+
+    assert database.query("SELECT 1") == [(1,)]
+
+
+def test_a_living_connection_is_kept_after_it_was_asked(
+    another: Callable[..., Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = another()
+    before = database.query("SELECT pg_backend_pid()")
+    monkeypatch.setattr(module, "TRUSTED_FOR", 0.0)
+
+    assert database.query("SELECT pg_backend_pid()") == before
+
+
+def test_a_closed_database_opens_again(another: Callable[..., Database]) -> None:
+    database = another()
+    database.query("SELECT 1")
+    database.close()
+    database.close()
+
+    assert database.query("SELECT 1") == [(1,)]
+
+
+def test_a_transaction_that_raises_is_rolled_back(another: Callable[..., Database], inventory: Database) -> None:
+    database = another()
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
+        connection.execute("INSERT INTO product_info VALUES ('TEA', 1, 0, 0, 1, now())")
+        raise ZeroDivisionError
+
+    assert inventory.query("SELECT * FROM product_info") == []
+
+
+@pytest.fixture
+def role(postgres_server: Server, another: Callable[..., Database]) -> Iterator[Server]:
+    """Return how a role of its own signs in."""
+    admin = another()
+    name, password = f"role_{secrets.token_hex(4)}", secrets.token_hex(8)
+    admin.connection().execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+    yield replace(postgres_server, username=name, password=password)
+    admin.connection().execute(f"DROP ROLE {name}")
+
+
+def test_a_password_that_was_rotated_is_fetched_again(role: Server, another: Callable[..., Database]) -> None:
+    """The secret's new value comes with the second try; the first may have come from a moment before."""
+    rotated = replace(role, password="new-password")
+    secret = [role]
+    database = another(server=lambda: secret.pop(0))
+    database.query("SELECT 1")
+
+    another().connection().execute(f"ALTER ROLE {role.username} PASSWORD 'new-password'")
+    secret += [role, rotated]
+    database.close()
+
+    assert database.query("SELECT current_user") == [(role.username,)]
+    assert secret == []
+    database.close()
+
+
+def test_a_password_that_stays_wrong_is_unavailable(role: Server, another: Callable[..., Database]) -> None:
+    database = another(server=lambda: replace(role, password="wrong"))
+
+    with pytest.raises(Unavailable, match="inventory"):
+        database.connection()
+
+
+def test_a_server_that_is_down_is_unavailable(postgres_server: Server, another: Callable[..., Database]) -> None:
+    port = free_port()
+
+    with pytest.raises(Unavailable):
+        another(server=lambda: replace(postgres_server, port=port)).connection()
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "very-secret" not in repr(Server("host", 5432, "user", "very-secret"))
+
+
+def test_timeouts_of_the_role_hold(another: Callable[..., Database]) -> None:
+    """They stand on the role, because RDS Proxy refuses start-up options."""
+    database = another()
+
+    shown = [database.query(f"SHOW {name}") for name in ("statement_timeout", "lock_timeout")]
+
+    assert shown == [[("20s",)], [("10s",)]]

@@ -1,0 +1,211 @@
+"""What every publisher promises; AWS's also in batches, and with parts of them refused."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from adapters.memory.others import MemoryPublisher
+from adapters.publisher import AwsPublisher
+from domain.outbox import Message, Topic, Written
+from tests.cloud import Cloud
+from tests.shop import Shop
+
+
+def written(*topics: Topic, start: int = 1) -> list[Written]:
+    return [
+        Written(number, Message(topic, f"key-{number % 3}", {"number": number, "text": "thé", "none": None}))
+        for number, topic in enumerate(topics, start)
+    ]
+
+
+class OnAws:
+    """The AWS adapter, and what arrived at the other end."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self.queues = {Topic.PLACED: cloud.queue(), Topic.CONFIRMED: cloud.queue()}
+        self.stream = cloud.stream()
+        self.publisher = self.publisher_to(self.queues)
+
+    def publisher_to(self, queues: Any) -> AwsPublisher:
+        return AwsPublisher(self._cloud.client("sqs"), self._cloud.client("kinesis"), queues, self.stream)
+
+    def send(self, messages: Sequence[Written]) -> Collection[int]:
+        return self.publisher.send(messages)
+
+    def arrived(self) -> dict[Topic, list[Any]]:
+        bodies = {
+            topic: [json.loads(one["Body"]) for one in self._cloud.messages(queue)]
+            for topic, queue in self.queues.items()
+        }
+        return {**bodies, Topic.EVENTS: [json.loads(one["Data"]) for one in self._cloud.records(self.stream)]}
+
+
+class InMemory:
+    """The memory adapter behind the same face."""
+
+    def __init__(self) -> None:
+        self.publisher = MemoryPublisher()
+        self.send = self.publisher.send
+
+    def arrived(self) -> dict[Topic, list[Any]]:
+        return {
+            topic: [one.message.body for one in self.publisher.sent if one.message.topic is topic] for topic in Topic
+        }
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def outlet(request: pytest.FixtureRequest) -> Any:
+    return InMemory() if request.param == "memory" else OnAws(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(params=["moto", "ministack"])
+def aws(request: pytest.FixtureRequest) -> OnAws:
+    return OnAws(request.getfixturevalue(request.param))
+
+
+def numbers(bodies: list[Any]) -> list[int]:
+    return sorted(one["number"] for one in bodies)
+
+
+def test_every_message_arrives_where_its_topic_says(outlet: Any) -> None:
+    messages = written(Topic.PLACED, Topic.EVENTS, Topic.CONFIRMED, Topic.EVENTS)
+
+    assert set(outlet.send(messages)) == {1, 2, 3, 4}
+
+    arrived = outlet.arrived()
+    assert arrived[Topic.PLACED] == [{"number": 1, "text": "thé", "none": None}]
+    assert numbers(arrived[Topic.CONFIRMED]) == [3]
+    assert numbers(arrived[Topic.EVENTS]) == [2, 4]
+
+
+def test_nothing_to_send_is_fine(outlet: Any) -> None:
+    assert set(outlet.send([])) == set()
+
+
+def test_large_batches_arrive_whole(outlet: Any) -> None:
+    """More than the 10 messages and 500 records that one call takes."""
+    messages = written(*[Topic.PLACED] * 23, *[Topic.EVENTS] * 1001)
+
+    assert set(outlet.send(messages)) == {one.id for one in messages}
+
+    arrived = outlet.arrived()
+    assert numbers(arrived[Topic.PLACED]) == list(range(1, 24))
+    assert numbers(arrived[Topic.EVENTS]) == list(range(24, 1025))
+
+
+def test_records_of_one_thing_share_a_partition(ministack: Cloud) -> None:
+    aws = OnAws(ministack)
+    aws.send(written(*[Topic.EVENTS] * 6))
+
+    keys = {json.loads(one["Data"])["number"]: one["PartitionKey"] for one in ministack.records(aws.stream)}
+
+    assert keys == {number: f"key-{number % 3}" for number in range(1, 7)}
+
+
+def test_a_queue_that_is_gone_is_left_to_the_relay(aws: OnAws, caplog: pytest.LogCaptureFixture) -> None:
+    """And the stream gets its records all the same."""
+    missing = aws.queues[Topic.PLACED] + "-gone"
+    publisher = aws.publisher_to({Topic.PLACED: missing, Topic.CONFIRMED: aws.queues[Topic.CONFIRMED]})
+
+    with caplog.at_level(logging.WARNING):
+        delivered = publisher.send(written(Topic.PLACED, Topic.CONFIRMED, Topic.EVENTS))
+
+    assert set(delivered) == {2, 3}
+    assert "left to the relay" in caplog.text
+
+
+def test_a_queue_that_this_function_does_not_know_is_left_to_the_relay(aws: OnAws) -> None:
+    publisher = aws.publisher_to({Topic.CONFIRMED: aws.queues[Topic.CONFIRMED]})
+
+    assert set(publisher.send(written(Topic.PLACED, Topic.CONFIRMED, Topic.EVENTS))) == {2, 3}
+
+
+class Moody:
+    """SQS and Kinesis when they refuse every message whose number divides by 3, or a whole call now and then."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self._errors = list(errors)
+        self.sizes: list[int] = []
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 - boto3's names
+        self._answer(len(Entries))
+        refused = [one for one in Entries if int(one["Id"]) % 3 == 0]
+        taken = [{"Id": one["Id"]} for one in Entries if one not in refused]
+        failed = [{"Id": one["Id"], "Code": "Throttled", "SenderFault": False} for one in refused]
+        return {"Successful": taken, "Failed": failed} if taken else {"Failed": failed}
+
+    def put_records(self, *, StreamName: str, Records: list[Any]) -> Any:  # noqa: N803 - as above
+        self._answer(len(Records))
+        numbers = [json.loads(one["Data"])["number"] for one in Records]
+        return {
+            "Records": [
+                {"ErrorCode": "ProvisionedThroughputExceededException"} if number % 3 == 0 else {"ShardId": "0"}
+                for number in numbers
+            ]
+        }
+
+    def _answer(self, size: int) -> None:
+        self.sizes.append(size)
+        if self._errors:
+            raise self._errors.pop(0)
+
+
+def moody_publisher(moody: Moody) -> AwsPublisher:
+    return AwsPublisher(moody, moody, {Topic.PLACED: "queue"}, "stream")  # type: ignore[arg-type] # a stand-in
+
+
+def test_the_part_that_was_refused_is_left_to_the_relay(caplog: pytest.LogCaptureFixture) -> None:
+    messages = written(*[Topic.PLACED] * 5, *[Topic.EVENTS] * 5)
+
+    assert set(moody_publisher(Moody()).send(messages)) == {1, 2, 4, 5, 7, 8, 10}
+    assert "refused by placed" in caplog.text
+    assert "refused by events" in caplog.text
+
+
+def test_a_batch_that_was_refused_as_a_whole_is_left_to_the_relay() -> None:
+    assert set(moody_publisher(Moody()).send(written(Topic.PLACED, start=3))) == set()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://nowhere"),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessageBatch"),
+    ],
+)
+def test_one_batchs_failure_is_not_anothers(error: Exception) -> None:
+    moody = Moody(error)
+
+    delivered = moody_publisher(moody).send(written(*[Topic.PLACED] * 11, start=100))
+
+    assert set(delivered) == {110}
+    assert moody.sizes == [10, 1]
+
+
+def test_no_call_takes_more_than_aws_allows() -> None:
+    moody = Moody()
+
+    moody_publisher(moody).send(written(*[Topic.PLACED] * 25, *[Topic.EVENTS] * 1001))
+
+    assert moody.sizes == [10, 10, 5, 500, 500, 1]
+
+
+def test_an_order_whose_queue_is_gone_is_relayed_when_it_is_back(aws: OnAws) -> None:
+    shop = Shop(publisher=aws.publisher_to({}))
+    shop.sell("TEA", on_hand=1)
+    order = shop.place(("TEA", 1))
+    assert shop.store.waiting() == 1
+
+    shop.clock.tick(minutes=1)
+    shop.publisher = aws.publisher
+    shop.relay()
+
+    assert aws.arrived()[Topic.PLACED] == [{"order_id": order.id}]
+    assert shop.store.waiting() == 0
