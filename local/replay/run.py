@@ -55,6 +55,11 @@ async def replay(
         return await run.report(file, accounts)
 
 
+def opening_stock(sold: Mapping[str, int], share: Decimal) -> Mapping[str, int]:
+    """Return that share of what is sold of each sku, in whole units."""
+    return {sku: math.floor(units * share) for sku, units in sold.items()}
+
+
 def _share(stock: float) -> Decimal:
     if not 0 <= stock <= MOST_STOCK:
         raise LocalError(f"the opening stock must be 0 to {MOST_STOCK} times what the file sells, not {stock}")
@@ -86,7 +91,7 @@ class _Run:
         feed = Feed(self.shop, accounts, self.phases, f"replay-{uuid.uuid4()}", self.at_once)
         await accounts.sign_in("admin", self.info.users["admin"])
         await feed.create_products(self.sales.products)
-        await feed.receive_stock({sku: math.floor(units * self.share) for sku, units in self.sales.sold.items()})
+        await feed.receive_stock(opening_stock(self.sales.sold, self.share))
         await feed.take_returns(self.sales.returns)
         await feed.sign_in(self.sales.orders)
         began = time.monotonic()
