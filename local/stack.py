@@ -153,6 +153,7 @@ class Stack:
             "AWS_ACCESS_KEY_ID": self._access_key,
             "AWS_SECRET_ACCESS_KEY": self._secret_key,
             "S3_DATA_DIR": str(self._state.tmp / "s3"),
+            "STATE_DIR": str(self._state.tmp / "aws"),
         }
         program = Path(sys.executable).parent / "ministack"
         await self._child("aws", [str(program)], settings, {}, port, signal.SIGTERM)
