@@ -152,14 +152,24 @@ def invoke(
     """Invoke a function and print its answer; exits 1 when the function failed."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    client = _stack(state).client("lambda")
+    info = _stack(state)
     try:
-        answer = client.invoke(FunctionName=function, Payload=_event(event))
+        answer = info.client("lambda").invoke(FunctionName=function, Payload=_event(event))
     except ClientError as error:
+        _check_known(info, function)
         raise LocalError(error.response["Error"]["Message"]) from error
     typer.echo(answer["Payload"].read().decode())
     if answer.get("FunctionError"):
         raise typer.Exit(1)
+
+
+def _check_known(info: StackInfo, function: str) -> None:
+    import difflib  # noqa: PLC0415
+
+    known = _status(info)["functions"]
+    if function not in known:
+        near = difflib.get_close_matches(function, known) or sorted(known)
+        raise LocalError(f"there is no function {function}; there is {', '.join(near)}")
 
 
 def _event(file: Path | None) -> bytes:
@@ -184,12 +194,14 @@ def logs(
     state: StateOption = DEFAULT,
 ) -> None:
     """Print what all functions logged, in one stream."""
-    from local.logs import entries, readable  # noqa: PLC0415
+    from local.logs import PLATFORM, entries, readable  # noqa: PLC0415
 
     folder = State(state)
     path = folder.log / "functions.log"
     if not path.exists():
         folder.read()
+    if function not in (None, PLATFORM) and _runs(folder):
+        _check_known(folder.read(), function)
     for entry in entries(path, function, follow=follow, running=lambda: _runs(folder)):
         if line := readable(entry, everything=everything):
             typer.echo(line)
