@@ -1,0 +1,51 @@
+"""One running stack for all end-to-end tests of a session, and what it promises when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import Up, folder_for_all
+from tests.e2e.shop import Person, Shop
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Up]:
+    """Run the stack; afterwards nothing of it may be left, and no secret may stand in its log."""
+    with folder_for_all() as folder:
+        up = Up(folder)
+        try:
+            up.ready()
+            yield up
+            up.stop()
+        finally:
+            up.kill()
+
+
+@pytest.fixture(scope="session")
+def shop(stack: Up) -> Iterator[Shop]:
+    """Return the shop on the running stack."""
+    shop = Shop(stack.state.read())
+    yield shop
+    logged = Path(shop.info.log).read_text()
+    assert not [secret for secret in shop.secrets if secret in logged]
+
+
+@pytest.fixture(scope="session")
+def admin(shop: Shop) -> Person:
+    return shop.admin
+
+
+@pytest.fixture(scope="session")
+def customer(shop: Shop) -> Person:
+    """Return a customer for tests that leave no trace on the account."""
+    return shop.customer()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return an empty folder for a stack of the test's own."""
+    with folder_for_all() as folder:
+        yield folder

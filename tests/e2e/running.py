@@ -1,0 +1,145 @@
+"""The real command `tradepost`, run as people run it, and what its processes leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from local.state import StackInfo, State
+
+TRADEPOST = Path(sys.executable).with_name("tradepost")
+READY = "Ctrl-C stops everything"
+START_SECONDS = 90
+"""A start takes 8 s on an idle machine."""
+STOP_SECONDS = 5
+
+T = TypeVar("T")
+
+
+def eventually(found: Callable[[], T], seconds: float = 45, why: Callable[[], object] = str) -> T:
+    """Return the first true value of `found`, or fail after a deadline with what `why` says."""
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"it did not happen within {seconds:g} s: {why()}"
+        time.sleep(0.05)
+    return value
+
+
+def tradepost(*words: str, state: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, in another folder than the clone."""
+    where = ["--state", str(state)] if state else []
+    return subprocess.run(
+        [TRADEPOST, *words, *where], cwd="/", input=stdin, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """Lend a new folder that the user "nobody" may enter too: PostgreSQL's server, where the tests run as root."""
+    with tempfile.TemporaryDirectory(prefix="tradepost-e2e-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+class Up:
+    """`tradepost up` as a process, with its state and its temporary files in a folder of its own."""
+
+    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+        self.state = State(folder / "state")
+        self._folder = folder.resolve()
+        self._tmp = folder / "tmp"
+        self._tmp.mkdir(exist_ok=True)
+        self._tree: dict[int, psutil.Process] = {}
+        words = [TRADEPOST, "up", "--port", str(port), "--state", self.state.folder, *options]
+        environment = {**os.environ, "TMPDIR": str(self._tmp)}
+        with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(words, cwd="/", env=environment, stdout=stdout, stderr=stderr)
+
+    @property
+    def said(self) -> str:
+        """What it has printed."""
+        return (self._folder / "stdout").read_text()
+
+    @property
+    def complaints(self) -> list[str]:
+        """The lines on its standard error."""
+        return (self._folder / "stderr").read_text().splitlines()
+
+    def reaches(self, text: str) -> None:
+        """Wait until it says so, noting the processes that it has by then."""
+        eventually(
+            lambda: text in self.said or self._process.poll() is not None,
+            START_SECONDS,
+            lambda: (self.said, self.complaints),
+        )
+        assert text in self.said, (self.said, self.complaints)
+        self._tree |= {one.pid: one for one in psutil.Process(self._process.pid).children(recursive=True)}
+
+    def ready(self) -> StackInfo:
+        """Wait until the stack runs; return how to reach it."""
+        self.reaches(READY)
+        return self.state.read()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        for one in psutil.Process(self._process.pid).children(recursive=True):
+            self._tree[one.pid] = one
+        self._process.send_signal(number)
+
+    def ends(self, seconds: float = START_SECONDS) -> int:
+        """Wait for its end; return its exit code."""
+        return self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does; it must leave nothing but its logs, quickly and without a complaint."""
+        self.send(signal.SIGINT)
+        assert self.ends(STOP_SECONDS) == 0
+        assert self.complaints == []
+        self.left_nothing()
+
+    def left_nothing(self) -> None:
+        """Assert that no process, no temporary file and no state is left; logs may be."""
+        assert self.processes() == []
+        assert list(self._tmp.iterdir()) == []
+        left = {one.name for one in self.state.folder.iterdir()} if self.state.folder.exists() else set()
+        assert left <= {"lock", "log", "tradepost-state"}
+
+    def processes(self) -> list[str]:
+        """Return what still runs of it: the processes seen before, and all that were started with its folders."""
+        known = [one for one in self._tree.values() if one.is_running()]
+        found = [one for one in psutil.process_iter() if one.pid != os.getpid() and self._mentions(one)]
+        return [str(one) for one in {*known, *found} if _alive(one)]
+
+    def _mentions(self, process: psutil.Process) -> bool:
+        try:
+            words: Sequence[str] = [*process.cmdline(), *process.environ().values()]
+        except (psutil.Error, OSError):
+            return False
+        return any(str(self._folder) in word for word in words)
+
+    def kill(self) -> None:
+        """End whatever is left of it, so that a failed test disturbs no other."""
+        if self._process.poll() is None:
+            self.send(signal.SIGKILL)
+            self._process.wait(10)
+        for one in (*self._tree.values(), *filter(self._mentions, psutil.process_iter())):
+            if one.pid != os.getpid() and one.is_running():
+                one.kill()
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,205 @@
+"""A shop on a running stack, as its customers and its admin use it over HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import psycopg
+import requests
+
+from local.state import StackInfo
+from tests.e2e.running import eventually
+
+CODE = "123456"
+"""The confirmation code of every registration in the emulated Cognito."""
+
+T = TypeVar("T")
+
+
+def at_once(times: int, do: Callable[[int], T]) -> list[T]:
+    """Do something that many times at the same time."""
+    with ThreadPoolExecutor(times) as threads:
+        return list(threads.map(do, range(times)))
+
+
+@dataclass(frozen=True)
+class Http:
+    """The API, as one caller sees it."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send one request, on a connection of its own; redirects are not followed."""
+        sent = dict(headers or {})
+        if self.token:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
+        if key:
+            sent["Idempotency-Key"] = key
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(
+                method, f"{self.url}{path}", json=body, headers=sent, timeout=60, allow_redirects=False
+            )
+
+    def get(self, path: str) -> Any:
+        """Return the JSON of a GET that succeeds."""
+        answer = self("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@dataclass(frozen=True)
+class Person(Http):
+    """Somebody with a password."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def email(self) -> str:
+        """Their address."""
+        return f"{self.username}@people.example"
+
+    def order(self, *lines: tuple[str, int], key: str | None = None) -> requests.Response:
+        """Place an order of (sku, quantity) lines, under a new key unless one is given."""
+        body = {"lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines]}
+        return self("POST", "/orders", body, key=key or str(uuid.uuid4()))
+
+    def ordered(self, *lines: tuple[str, int]) -> str:
+        """Place an order that is accepted; return its path."""
+        answer = self.order(*lines)
+        assert answer.status_code == 202, answer.text
+        return str(answer.headers["Location"])
+
+    def sees(self, path: str, status: str) -> Any:
+        """Wait until an order has a status; return the order."""
+        return eventually(lambda: (order := self.get(path))["status"] == status and order, why=lambda: self.get(path))
+
+
+class Shop:
+    """One running stack. Remembers every secret that went through it."""
+
+    def __init__(self, info: StackInfo) -> None:
+        self.info = info
+        self.public = Http(info.url)
+        self.secrets: set[str] = {sign_in.password for sign_in in info.users.values()}
+
+    def newcomer(self) -> Person:
+        """Return somebody who has not registered."""
+        person = Person(self.info.url, None, f"u{secrets.token_hex(6)}", f"Pass-{secrets.token_hex(8)}")
+        self.secrets |= {person.password, person.email}
+        return person
+
+    def register(self, person: Person) -> requests.Response:
+        """Register somebody."""
+        body = {"username": person.username, "email": person.email, "name": "Peter Person"}
+        return self.public("POST", "/user/register", {**body, "password": person.password})
+
+    def confirm(self, person: Person, code: str = CODE) -> requests.Response:
+        """Confirm a registration."""
+        return self.public("POST", "/user/confirm", {"username": person.username, "code": code})
+
+    def login(self, username: str, password: str) -> requests.Response:
+        """Sign in."""
+        answer = self.public("POST", "/user/login", {"username": username, "password": password})
+        if answer.status_code == 200:
+            self.secrets |= {value for name, value in answer.json().items() if name.endswith("_token")}
+        return answer
+
+    def signed_in(self, username: str, password: str) -> Person:
+        """Return somebody with a token."""
+        answer = self.login(username, password)
+        assert answer.status_code == 200, answer.text
+        return Person(self.info.url, answer.json()["access_token"], username, password)
+
+    def customer(self) -> Person:
+        """Return a new customer: registered, confirmed and signed in."""
+        person = self.newcomer()
+        assert self.register(person).status_code == 201
+        assert self.confirm(person).status_code == 204
+        return self.signed_in(person.username, person.password)
+
+    @cached_property
+    def admin(self) -> Person:
+        """The stack's own admin."""
+        sign_in = self.info.users["admin"]
+        return self.signed_in(sign_in.username, sign_in.password)
+
+    def product(self, stock: int = 0, *, price: int = 250, currency: str = "GBP") -> str:
+        """Offer a new product with so many units; return its sku."""
+        sku = f"T-{secrets.token_hex(5)}".upper()
+        offer = {"sku": sku, "name": "A thing", "price_minor": price, "currency": currency}
+        answer = self.admin("POST", "/products", offer)
+        assert answer.status_code == 201, answer.text
+        if stock:
+            self.receive(sku, stock)
+        return sku
+
+    def receive(self, sku: str, quantity: int) -> None:
+        """Take units in."""
+        arrival = {"quantity": quantity, "reason": "purchase"}
+        answer = self.admin("POST", f"/inventory/{sku}/receipts", arrival, key=str(uuid.uuid4()))
+        assert answer.status_code == 201, answer.text
+
+    def stock(self, sku: str) -> tuple[int, int]:
+        """Return a sku's units on hand and allocated, once the projection shows what was decided."""
+        ((version, *decided),) = self.query("SELECT version, on_hand, allocated FROM product_info WHERE sku = %s", sku)
+
+        def projected() -> Any:
+            answer = self.admin("GET", f"/inventory/{sku}")
+            return answer.status_code == 200 and answer.json()["version"] >= version and answer.json()
+
+        seen = eventually(projected)
+        assert [seen["on_hand"], seen["allocated"]] == decided
+        return seen["on_hand"], seen["allocated"]
+
+    def query(self, sql: str, *parameters: Any) -> Sequence[Any]:
+        """Ask the decision side's database."""
+        secret = self.info.database
+        with psycopg.connect(
+            host=secret["host"],
+            port=secret["port"],
+            user=secret["username"],
+            password=secret["password"],
+            dbname="inventory",
+        ) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def status(self) -> Any:
+        """Return what `tradepost status` knows."""
+        return requests.get(f"{self.info.lambda_url}/status", timeout=30).json()
+
+    def settled(self) -> Any:
+        """Wait until nothing waits anywhere and nothing is under way."""
+        return eventually(lambda: (found := self.status())["settled"] and found, why=self.status)
+
+    def invoke(self, function: str, event: bytes = b"{}") -> Any:
+        """Invoke a function that succeeds."""
+        answer = self.info.client("lambda").invoke(FunctionName=function, Payload=event)
+        assert "FunctionError" not in answer
+        return answer["Payload"].read()
+
+
+def problem(answer: requests.Response) -> tuple[int, str]:
+    """Return a problem document's status and the end of its type, after checking its form (RFC 9457)."""
+    document = answer.json()
+    assert answer.headers["Content-Type"] == "application/problem+json", answer.text
+    assert document["status"] == answer.status_code
+    assert document["title"]
+    assert document["detail"]
+    return answer.status_code, document["type"].removeprefix("urn:tradepost:problem:")

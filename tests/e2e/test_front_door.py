@@ -1,0 +1,133 @@
+"""The front door: who is let in, and what API Gateway answers by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jwt
+import pytest
+import requests
+
+from handlers.http.routes import ROUTES
+from tests.e2e.running import eventually
+from tests.e2e.shop import Http, Person, Shop, problem
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+PROTECTED = ("/user/me", "/orders", "/orders/{id}", "/inventory/{sku}")
+LEEWAY = 10
+"""Seconds that the authorizer grants to clocks that differ."""
+
+
+@contextmanager
+def tokens_of(shop: Shop, seconds: int) -> Iterator[None]:
+    """Let access tokens live for so many seconds."""
+    cognito, outputs = shop.info.client("cognito-idp"), shop.info.outputs
+    ids = {"UserPoolId": outputs["UserPoolId"], "ClientId": outputs["UserPoolClientId"]}
+    before = cognito.describe_user_pool_client(**ids)["UserPoolClient"]
+    kept = {"ExplicitAuthFlows": before["ExplicitAuthFlows"]}
+    cognito.update_user_pool_client(
+        **ids, **kept, AccessTokenValidity=seconds, TokenValidityUnits={"AccessToken": "seconds"}
+    )
+    yield
+    validity = {
+        "AccessTokenValidity": before["AccessTokenValidity"],
+        "TokenValidityUnits": before["TokenValidityUnits"],
+    }
+    cognito.update_user_pool_client(**ids, **kept, **validity)
+
+
+def remaining(token: str) -> float:
+    """Return the seconds that a token is still valid."""
+    return float(jwt.decode(token, options={"verify_signature": False})["exp"]) - time.time()
+
+
+def refused(answer: requests.Response, status: int, message: str) -> bool:
+    """Say whether API Gateway itself refused, in its own words."""
+    return (answer.status_code, answer.json()) == (status, {"message": message})
+
+
+def test_nobody_gets_in_without_a_token(shop: Shop) -> None:
+    for path in PROTECTED:
+        assert refused(shop.public("GET", path), 401, "Unauthorized")
+
+
+def test_what_is_no_access_token_of_ours_is_forbidden(shop: Shop) -> None:
+    customer = shop.customer()
+    login = shop.login(customer.username, customer.password).json()
+    head, body, signature = login["access_token"].split(".")
+    forged = f"{head}.{body}.{signature[::-1]}"
+    unsigned = jwt.encode(jwt.decode(login["access_token"], options={"verify_signature": False}), "", algorithm="none")
+    for token in ("garbage", login["id_token"], login["refresh_token"], forged, unsigned):
+        assert refused(Http(shop.info.url, token)("GET", "/orders"), 403, "Forbidden")
+    basic = shop.public("GET", "/orders", headers={"Authorization": f"Basic {login['access_token']}"})
+    assert refused(basic, 403, "Forbidden")
+
+
+def test_an_expired_token_is_forbidden(shop: Shop, customer: Person) -> None:
+    with tokens_of(shop, seconds=1):
+        late = shop.signed_in(customer.username, customer.password)
+    assert late.token
+    eventually(lambda: remaining(str(late.token)) < -LEEWAY)
+    assert refused(late("GET", "/orders"), 403, "Forbidden")
+
+
+def test_a_token_ends_on_time_though_the_authorizers_verdict_is_remembered(shop: Shop, customer: Person) -> None:
+    with tokens_of(shop, seconds=6):
+        short = shop.signed_in(customer.username, customer.password)
+    assert short("GET", "/orders").status_code == 200
+    eventually(lambda: remaining(str(short.token)) < 0)
+    assert problem(short("GET", "/orders")) == (401, "unauthenticated")
+
+
+def test_a_customer_is_no_admin(shop: Shop, customer: Person) -> None:
+    offer = {"sku": "MINE", "name": "Mine", "price_minor": 1, "currency": "GBP"}
+    arrival = {"quantity": 1, "reason": "purchase"}
+    assert problem(customer("POST", "/products", offer)) == (403, "forbidden")
+    assert problem(customer("POST", f"/inventory/{shop.product()}/receipts", arrival, key="k")) == (403, "forbidden")
+
+
+def test_a_slash_at_the_end_leads_to_the_path_without_it_and_to_no_data(shop: Shop, customer: Person) -> None:
+    for caller in (shop.public, customer):
+        for method, route, _ in ROUTES:
+            path = route.replace("{sku}", "85123A").replace("{id}", "1")
+            answer = caller(method, f"{path}/?limit=2")
+            assert (answer.status_code, answer.content) == (308, b""), (method, path, answer.text)
+            assert answer.headers["Location"] == f"{path}?limit=2"
+
+
+def test_a_redirect_keeps_a_path_escaped(shop: Shop) -> None:
+    for path in ("/products/a%20b", "/products/%C3%A9", "/products/a%0D%0AX-Injected:%20yes"):
+        answer = shop.public("GET", f"{path}/")
+        assert answer.status_code == 308, answer.text
+        assert answer.headers["Location"].replace("%3A", ":") == path
+        assert "X-Injected" not in answer.headers
+
+
+def test_unknown_paths_and_methods_are_told_apart(shop: Shop) -> None:
+    assert problem(shop.public("GET", "/no/such/path")) == (404, "not-found")
+    assert problem(shop.public("GET", "/")) == (404, "not-found")
+    wrong = shop.public("DELETE", "/orders")
+    assert problem(wrong) == (405, "method-not-allowed")
+    assert wrong.headers["Allow"] == "GET, POST"
+    assert problem(shop.public("PUT", "/orders/")) == (405, "method-not-allowed")
+
+
+def test_public_routes_need_no_token(shop: Shop) -> None:
+    assert shop.public.get("/health") == {"status": "ok"}
+    first = shop.public.get("/products?limit=1")["products"][0]
+    assert shop.public.get(f"/products/{first['sku'].lower()}") == first
+
+
+def test_a_body_is_json_of_the_form_that_is_asked_for(shop: Shop, customer: Person) -> None:
+    text = customer("POST", "/orders", headers={"Content-Type": "text/plain"}, key="k")
+    assert problem(text) == (415, "media-type")
+    empty = customer("POST", "/orders", headers={"Content-Type": "application/json"}, key="k")
+    assert problem(empty) == (400, "invalid-input")
+    more = customer("POST", "/orders", {"lines": [{"sku": "A", "quantity": 1, "unit_price_minor": 1}]}, key="k")
+    assert problem(more) == (400, "invalid-input")
+    assert [one["field"] for one in more.json()["errors"]] == ["lines[0].unit_price_minor"]
+    large = customer("POST", "/orders", {"lines": "x" * 1_000_000}, key="k")
+    assert problem(large) == (413, "too-large")

@@ -1,0 +1,81 @@
+"""Least privilege: a function's role allows what the function does, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.shop import Shop
+
+DENIALS = {"AccessDenied", "AccessDeniedException", "InvalidSignatureException", "SignatureDoesNotMatch"}
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+
+def as_function(shop: Shop, function: str, service: str) -> Any:
+    """Return a client with the role of a function."""
+    return client(shop, service, credentials(shop, function))
+
+
+def credentials(shop: Shop, function: str) -> Any:
+    """Return temporary keys of a function's role."""
+    role = shop.info.client("iam").get_role(RoleName=shop.info.resources[f"{function}Role"])["Role"]["Arn"]
+    return shop.info.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+
+
+def client(shop: Shop, service: str, keys: Mapping[str, Any]) -> Any:
+    """Return a client with those keys."""
+    return boto3.client(
+        service,
+        endpoint_url=shop.info.aws_url,
+        region_name=shop.info.region,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+
+def denied(call: Any, **arguments: Any) -> bool:
+    """Say whether AWS denies a call."""
+    with pytest.raises(ClientError) as refusal:
+        call(**arguments)
+    return refusal.value.response["Error"]["Code"] in DENIALS
+
+
+def test_who_shows_stock_reads_its_table_and_writes_nothing(shop: Shop) -> None:
+    dynamodb, tables = as_function(shop, "GetInventoryFunction", "dynamodb"), shop.info.resources
+    key = {"sku": {"S": "85123A"}}
+    assert dynamodb.get_item(TableName=tables["InventoryTable"], Key=key)["Item"]
+    assert denied(dynamodb.put_item, TableName=tables["InventoryTable"], Item=key)
+    assert denied(dynamodb.delete_item, TableName=tables["InventoryTable"], Key=key)
+    assert denied(dynamodb.scan, TableName=tables["InventoryTable"])
+
+
+def test_who_shows_stock_sees_no_people(shop: Shop) -> None:
+    dynamodb, users = as_function(shop, "GetInventoryFunction", "dynamodb"), shop.info.resources["UsersTable"]
+    assert denied(dynamodb.get_item, TableName=users, Key={"id": {"S": "1"}})
+    assert denied(dynamodb.scan, TableName=users)
+
+
+def test_who_knows_no_database_learns_no_password(shop: Shop) -> None:
+    secrets = as_function(shop, "GetInventoryFunction", "secretsmanager")
+    assert denied(secrets.get_secret_value, SecretId="tradepost/database")
+
+
+def test_who_places_orders_sends_to_the_first_queue_only(shop: Shop) -> None:
+    sqs, queues = as_function(shop, "CreateOrderFunction", "sqs"), shop.info.resources
+    assert denied(sqs.send_message, QueueUrl=queues["ShippingQueue"], MessageBody="{}")
+    assert denied(sqs.receive_message, QueueUrl=queues["OrdersQueue"])
+    assert denied(sqs.purge_queue, QueueUrl=queues["OrdersQueue"])
+
+
+def test_a_guessed_secret_opens_nothing(shop: Shop) -> None:
+    assumed = credentials(shop, "ReconcileFunction")
+    table = shop.info.resources["InventoryTable"]
+    assert client(shop, "dynamodb", assumed).scan(TableName=table)["Items"]
+    guessed = client(shop, "dynamodb", {**assumed, "SecretAccessKey": "guessed"})
+    assert denied(guessed.scan, TableName=table)
