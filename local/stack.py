@@ -132,7 +132,7 @@ class Stack:
             region_name=REGION,
             aws_access_key_id=self._access_key,
             aws_secret_access_key=self._secret_key,
-            config=Config(max_pool_connections=32, retries={"mode": "standard"}),
+            config=Config(max_pool_connections=50, retries={"mode": "standard"}),
         )
 
     async def _start_postgres(self) -> Cluster:

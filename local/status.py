@@ -49,7 +49,8 @@ class StatusReport:
         outbox = await asyncio.to_thread(self._outbox)
         consumed = {name: depth for name, depth in depths.items() if self._is_consumed(name)}
         dead = {name: depth["visible"] + depth["in_flight"] for name, depth in depths.items() if name not in consumed}
-        streams_idle = all(poller.idle for poller in self._pollers if isinstance(poller, StreamPoller))
+        streams = [poller for poller in self._pollers if isinstance(poller, StreamPoller)]
+        streams_idle = all([await poller.caught_up() for poller in streams])  # asked after the outbox was seen
         return {
             "settled": streams_idle and not outbox and not any(sum(depth.values()) for depth in consumed.values()),
             "queues": consumed,
