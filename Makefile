@@ -41,7 +41,7 @@ clean: ## remove the environment and the local state
 $(BIN)/python: .python-version
 	@test -n "$(PYTHON)" || { echo "Tradepost needs Python 3.11 or newer: install it, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Creating .venv with $$($(PYTHON) --version) ..."
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; echo "Python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
 $(BIN)/.local: requirements/local.txt pyproject.toml $(BIN)/python

@@ -20,12 +20,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local.custom_resources import run_custom_resource
 from local.deployment import References, custom_resources, deploy, physical_ids, read_back
 from local.functions.service import Credentials, Functions
 from local.gateway.server import Gateway
 from local.lambda_api import LambdaApi
 from local.logs import FunctionLog
-from local.custom_resources import run_custom_resource
 from local.model import Deployment, Function
 from local.postgres import Cluster
 from local.processes import Child, free_port

@@ -128,12 +128,13 @@ class State:
     def _make(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not (self.folder / MARKER).exists():
-                if any(self.folder.iterdir()):
-                    raise LocalError(f"{self.folder} holds other files; name an empty or new folder for --state")
+            foreign = not (self.folder / MARKER).exists() and any(self.folder.iterdir())
+            if not foreign:
                 (self.folder / MARKER).touch()
         except OSError as error:
             raise LocalError(f"the state folder {self.folder} cannot be used: {error.strerror}") from error
+        if foreign:
+            raise LocalError(f"{self.folder} holds other files; name an empty or new folder for --state")
 
     def _take(self, lock: IO[str]) -> None:
         if not _free(lock, keep=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import Mapping
@@ -13,9 +14,12 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from local.demo import Demo
+from local.demo import CODE, Demo
 from local.stack import Options, Stack, running
 from local.state import SignIn, StackInfo, State
+
+SKU = "85123A"
+"""A product of every stack, for the lines to paste."""
 
 
 class Progress:
@@ -29,17 +33,17 @@ class Progress:
             self._status.start()
 
     def step(self, text: str) -> None:
-        """A new part begins."""
+        """Say that a new part begins."""
         self._console.print(f"[dim]{time.monotonic() - self._began:5.1f} s[/]  {text}", highlight=False)
         self.detail(text)
 
     def detail(self, text: str) -> None:
-        """More about the part under way; shown to people only."""
+        """Say more about the part under way, to people only."""
         if self._status:
             self._status.update(text)
 
     def end(self) -> None:
-        """Nothing is under way any more."""
+        """Say that nothing is under way any more."""
         if self._status:
             self._status.stop()
 
@@ -124,14 +128,20 @@ def _sign_in(sign_in: SignIn) -> str:
 
 
 def curl_lines(url: str, token: str) -> list[str]:
-    """Return lines to paste: look around, order, follow the order, see the stock."""
-    post = "-H 'content-type: application/json'"
-    order = '{"lines":[{"sku":"85123A","quantity":2}]}'
+    """Return lines to paste: look around, register and sign in, order, follow the order, see the stock."""
+    post = "curl -sw '\\n' -H 'content-type: application/json'"
+    person = '"username":"grace","password":"Correct-horse-7"'
+    signed_in = '-H "Authorization: Bearer $TOKEN"'
+    order = json.dumps({"lines": [{"sku": SKU, "quantity": 2}]})
+    parse = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
     return [
-        f"URL={url} TOKEN={token}",
-        "curl $URL/health",
-        "curl $URL/products?limit=3",
-        'curl $URL/inventory/85123A -H "Authorization: Bearer $TOKEN"',
-        f"curl $URL/orders -H \"Authorization: Bearer $TOKEN\" -H 'Idempotency-Key: first' {post} -d '{order}'",
-        'curl $URL/orders -H "Authorization: Bearer $TOKEN"',
+        f"URL={url}",
+        f"TOKEN={token}",
+        'curl -sw "\\n" "$URL/products?limit=3"',
+        f"""{post} $URL/user/register -d '{{{person},"email":"grace@example.com","name":"Grace Hopper"}}'""",
+        f"""{post} $URL/user/confirm -d '{{"username":"grace","code":"{CODE}"}}'""",
+        f"TOKEN=$({post} $URL/user/login -d '{{{person}}}' | {parse})",
+        f"""{post} $URL/orders {signed_in} -H 'Idempotency-Key: first' -d '{order}'""",
+        f"curl -sw '\\n' $URL/orders {signed_in}",
+        f"curl -sw '\\n' $URL/inventory/{SKU} {signed_in}",
     ]

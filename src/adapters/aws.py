@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CONNECT, READ, TRIES = 1.0, 5.0, 3
-PARALLEL = 16
+PARALLEL = 8
 """Connections that a client keeps open, and the most calls at once that an adapter makes."""
 
 
