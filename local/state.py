@@ -101,14 +101,10 @@ class State:
 
     def read(self) -> StackInfo:
         """Return how to reach the running stack. Raises LocalError when none runs."""
-        try:
-            found = json.loads(self._info.read_text())
-            with (self.folder / "lock").open() as lock:
-                if _free(lock):
-                    raise FileNotFoundError
-        except FileNotFoundError:
+        if not (self._runs() and self._info.exists()):
             where = "" if self.folder == DEFAULT else f" in {self.folder}"
-            raise LocalError(f"no Tradepost stack runs{where}: start one with `make run`") from None
+            raise LocalError(f"no Tradepost stack runs{where}: start one with `make run`")
+        found = json.loads(self._info.read_text())
         found["users"] = {name: SignIn(**sign_in) for name, sign_in in found["users"].items()}
         return StackInfo(**found)
 
@@ -124,6 +120,13 @@ class State:
         except (FileNotFoundError, ValueError):
             return []
         return children
+
+    def _runs(self) -> bool:
+        try:
+            with (self.folder / "lock").open() as lock:
+                return not _free(lock)
+        except FileNotFoundError:
+            return False
 
     def _make(self) -> None:
         try:
