@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,8 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parent.parent
 """The clone's folder."""
 DEFAULT = ROOT / ".tradepost"
+PATIENCE = 0.5
+"""Seconds to wait for the lock, which a command that looks for a stack holds for a moment."""
 MARKER = "tradepost-state"
 """A file that says: this folder is ours to empty."""
 
@@ -140,7 +143,10 @@ class State:
             raise LocalError(f"{self.folder} holds other files; name an empty or new folder for --state")
 
     def _take(self, lock: IO[str]) -> None:
-        if not _free(lock, keep=True):
+        deadline = time.monotonic() + PATIENCE
+        while not (free := _free(lock, keep=True)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not free:
             pid = self.read().pid if self._info.exists() else "that is just starting"
             raise LocalError(f"a stack runs in {self.folder} already (process {pid}); stop it, or give --state DIR")
 
