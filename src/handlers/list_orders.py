@@ -1,5 +1,6 @@
 """GET /orders: a page of the caller's own orders."""
 
+from domain.ports import ID
 from handlers.http.endpoint import endpoint
 from handlers.http.paging import after, limit, page
 from handlers.http.render import summary
@@ -12,5 +13,5 @@ from handlers.wiring.database import decisions
 def handler(request: Request) -> Response:
     """Return the caller's orders, newest first."""
     size = limit(request)
-    found = decisions().orders_of(request.caller().sub, size + 1, after(request))
+    found = decisions().orders_of(request.caller().sub, size + 1, after(request, ID))
     return page("orders", found, size, lambda order: order.id, summary)

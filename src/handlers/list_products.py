@@ -1,5 +1,6 @@
 """GET /products: a page of what is sold."""
 
+from domain.catalog.products import SKU
 from handlers.http.endpoint import endpoint
 from handlers.http.paging import after, limit, page
 from handlers.http.render import product
@@ -12,5 +13,5 @@ from handlers.wiring.database import products
 def handler(request: Request) -> Response:
     """Return active products in order of sku."""
     size = limit(request)
-    found = products().page(size + 1, after(request) or "")
+    found = products().page(size + 1, after(request, SKU) or "")
     return page("products", found, size, lambda one: one.sku, product)

@@ -88,7 +88,7 @@ class Database:
             try:
                 return self._login()
             except psycopg.OperationalError as error:
-                raise Unavailable(f"the database {self.name} does not answer: {error}") from error
+                raise Unavailable(f"the database {self.name} does not answer") from error
 
     def _login(self) -> Connection:
         server = self.server()

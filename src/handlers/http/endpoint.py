@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from domain.errors import TradepostError
+from domain.errors import TradepostError, Unavailable
 from handlers.http.request import Request
 from handlers.http.response import Refused, Response, problem, refusal
 from handlers.telemetry import logger
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def endpoint(answer: Callable[[Request], Response]) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
     """Return a Lambda handler that answers with `answer`, and with a problem document when it raises.
 
-    Every request leaves one log line with its id, route and status; an unexpected error its traceback.
+    Every request leaves one log line with its id, route and status; an unexpected error and an outage also
+    their traceback.
     """
 
     @logger.inject_lambda_context(clear_state=True)
@@ -38,6 +39,8 @@ def _answer(answer: Callable[[Request], Response], request: Request) -> Response
     try:
         return answer(request)
     except TradepostError as error:
+        if isinstance(error, Unavailable):
+            logger.warning("unavailable", exc_info=True)
         return refusal(error)
     except Refused as error:
         return error.response

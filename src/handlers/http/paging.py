@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -20,20 +21,23 @@ T = TypeVar("T")
 def limit(request: Request) -> int:
     """Return how many items the page may have. Raises InvalidInput."""
     text = request.query("limit") or str(DEFAULT)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST):
         raise InvalidInput("no such page", [FieldProblem("limit", f"must be a number from 1 to {MOST}")])
     return int(text)
 
 
-def after(request: Request) -> str | None:
-    """Return the position that the cursor holds, or None for the first page. Raises InvalidInput."""
+def after(request: Request, form: re.Pattern[str]) -> str | None:
+    """Return the position of that form that the cursor holds, or None for the first page. Raises InvalidInput."""
     cursor = request.query("cursor")
     if not cursor:
         return None
     try:
-        return base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
+        position = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
-        raise InvalidInput("no such page", [FieldProblem("cursor", "is not one that we gave out")]) from None
+        position = ""
+    if not form.fullmatch(position):
+        raise InvalidInput("no such page", [FieldProblem("cursor", "is not one that we gave out")])
+    return position
 
 
 def page(

@@ -1,0 +1,208 @@
+"""The HTTP edge: what holds for every endpoint."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from handlers.http.body import MAX_BYTES
+from handlers.http.routes import ROUTES
+from tests.events import Context, caller, http
+from tests.integration.conftest import Call
+
+ADMINS_ONLY = [("create_product", {}), ("receive_stock", {"sku": "TEA"})]
+SIGNED_IN = [
+    ("get_me", {}),
+    ("create_order", {}),
+    ("list_orders", {}),
+    ("get_order", {"id": "x"}),
+    ("cancel_order", {"id": "x"}),
+    ("get_inventory", {"sku": "TEA"}),
+    *ADMINS_ONLY,
+]
+
+
+def test_health_answers(call: Call) -> None:
+    answer = call("health")
+
+    assert (answer.status, answer.body) == (200, {"status": "ok"})
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_every_answer_has_safe_headers(call: Call) -> None:
+    for answer in (call("health"), call("not_found"), call("get_me")):
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "max-age" in answer.headers["strict-transport-security"]
+
+
+def default(method: str, path: str, query: str = "") -> dict[str, Any]:
+    """Return the event of a request that no route took."""
+    event = http("not_found")
+    event["requestContext"]["http"]["method"] = method
+    event["rawPath"] = path
+    event["rawQueryString"] = query
+    return event
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/orders/1/2/3", "/health/more", "/user", "/products/TEA/x", "//"])
+def test_an_unknown_path_is_not_found(invoke: Any, path: str) -> None:
+    answer = invoke("not_found", default("GET", path))
+
+    assert answer["statusCode"] == 404
+    assert json.loads(answer["body"])["type"] == "urn:tradepost:problem:not-found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/orders", "GET, POST"),
+        ("DELETE", "/products/TEA", "GET"),
+        ("GET", "/user/login", "POST"),
+        ("POST", "/health", "GET"),
+        ("OPTIONS", "/inventory/TEA/receipts", "POST"),
+    ],
+)
+def test_a_method_that_a_path_does_not_have_is_named_so(invoke: Any, method: str, path: str, allow: str) -> None:
+    answer = invoke("not_found", default(method, path))
+
+    assert answer["statusCode"] == 405
+    assert answer["headers"]["allow"] == allow
+    assert json.loads(answer["body"])["status"] == 405
+
+
+@pytest.mark.parametrize(("method", "path", "_module"), ROUTES)
+def test_a_path_with_a_slash_at_its_end_is_redirected(invoke: Any, method: str, path: str, _module: str) -> None:
+    """Where it leads the authorizer stands; 308 keeps method and body (RFC 9110, section 15.4.9)."""
+    path = path.replace("{sku}", "TEA").replace("{id}", "1")
+
+    answer = invoke("not_found", default(method, f"{path}/", "limit=2"))
+
+    assert answer["statusCode"] == 308
+    assert answer["headers"]["location"] == f"{path}?limit=2"
+    assert invoke("not_found", default(method, f"{path}/"))["headers"]["location"] == path
+
+
+def test_a_redirect_leads_to_this_site_and_is_escaped(invoke: Any) -> None:
+    answer = invoke("not_found", default("GET", "/products/a b\r\nset-cookie: c?d#é/"))
+
+    assert answer["statusCode"] == 308
+    assert answer["headers"]["location"] == "/products/a%20b%0D%0Aset-cookie:%20c%3Fd%23%C3%A9"
+    assert invoke("not_found", default("GET", "//evil.example/"))["statusCode"] == 404
+
+
+@pytest.mark.parametrize(("module", "path"), SIGNED_IN)
+@pytest.mark.parametrize("by", [None, {}, {"sub": "", "exp": "9999999999"}, {"sub": "ann"}, caller(seconds=-1)])
+def test_without_a_living_token_a_handler_refuses(call: Call, module: str, path: Any, by: Any) -> None:
+    """Also when no authorizer stood in front, or its answer was cached beyond the token's end."""
+    answer = call(module, {}, path=path, by=by)
+
+    assert answer.problem() == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(("module", "path"), ADMINS_ONLY)
+@pytest.mark.parametrize("groups", ["", "staff", "administrators", "ADMIN"])
+def test_without_the_group_a_handler_refuses(call: Call, module: str, path: Any, groups: str) -> None:
+    answer = call(module, {}, path=path, by=caller(groups=groups))
+
+    assert answer.problem() == (403, "forbidden")
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
+def test_another_media_type_is_refused(call: Call, media_type: str) -> None:
+    answer = call("login_user", "{}", headers={"content-type": media_type})
+
+    assert answer.problem() == (415, "media-type")
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_json_is_json_however_it_is_written(call: Call, media_type: str) -> None:
+    assert call("login_user", "{}", headers={"Content-Type": media_type}).status == 400
+
+
+def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
+    answer = call("login_user", " " * (MAX_BYTES + 1))
+
+    assert answer.problem() == (413, "too-large")
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", "7", '"text"', "{}x", '{"a": NaN}', "[" * 5000])
+def test_what_is_no_json_object_is_refused(call: Call, body: str) -> None:
+    answer = call("login_user", body)
+
+    assert answer.problem() == (400, "invalid-input")
+    assert answer.fields()
+
+
+def test_each_wrong_field_is_named(call: Call) -> None:
+    answer = call("login_user", {"username": 7, "pass": "x"})
+
+    assert answer.problem() == (400, "invalid-input")
+    assert sorted(answer.fields()) == ["pass", "password", "username"]
+
+
+def test_a_problem_does_not_repeat_what_was_sent(call: Call) -> None:
+    answer = call("login_user", {"username": "ann", "password": 123454321, "token": "very-secret"})
+
+    assert "123454321" not in answer.text
+    assert "very-secret" not in answer.text
+
+
+def test_a_body_may_come_in_base64(call: Call) -> None:
+    text = base64.b64encode(json.dumps({"username": "nobody", "password": "x" * 12}).encode()).decode()
+
+    assert call("login_user", text, base64_encoded=True).status == 401
+
+
+@pytest.mark.parametrize("text", ["not base64!", base64.b64encode(b"\xff\xfe").decode()])
+def test_a_body_in_broken_base64_is_refused(call: Call, text: str) -> None:
+    assert call("login_user", text, base64_encoded=True).problem() == (400, "invalid-input")
+
+
+def test_text_that_is_no_unicode_is_refused(call: Call) -> None:
+    assert call("login_user", '{"username": "\ud800"}').problem() == (400, "invalid-input")
+
+
+def test_every_request_leaves_one_line_with_its_id(call: Call, log: Any) -> None:
+    answer = call("health")
+
+    (line,) = log()
+    assert (line["message"], line["route"], line["status"]) == ("answered", "GET /health", 200)
+    assert line["correlation_id"] == answer.headers["x-request-id"]
+
+
+def test_our_own_mistake_is_a_500_that_tells_nothing(call: Call, log: Any, rewire: Any) -> None:
+    """Only an id to quote; what went wrong stands in the log."""
+    rewire(DATABASE_SECRET_ARN="arn:aws:secretsmanager:eu-west-1:000000000000:secret:none-of-ours")
+
+    answer = call("get_product", path={"sku": "TEA"})
+
+    assert answer.problem() == (500, "unexpected")
+    assert answer.headers["x-request-id"] in answer.body["detail"]
+    for told in ("Traceback", "secret", "Exception", "arn:", "SELECT"):
+        assert told not in answer.text
+    assert [line["level"] for line in log()] == ["ERROR", "INFO"]
+    assert "ResourceNotFoundException" in json.dumps(log()[0])
+
+
+def test_a_database_that_is_down_is_unavailable(call: Call, log: Any, rewire: Any, ministack: Any) -> None:
+    """Where it stands is nobody's business; why it does not answer stands in the log."""
+    down = {"host": "127.0.0.1", "port": 1, "username": "u", "password": "p"}
+    secret = ministack.client("secretsmanager").create_secret(Name="down", SecretString=json.dumps(down))
+    rewire(DATABASE_SECRET_ARN=secret["ARN"])
+
+    answer = call("get_product", path={"sku": "TEA"})
+
+    assert answer.problem() == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    for told in ("127.0.0.1", "port", "refused"):
+        assert told not in answer.text
+    assert "Connection refused" in json.dumps(log()[0])
+
+
+def test_a_worker_answers_again_and_again(invoke: Any) -> None:
+    for _ in range(3):
+        assert invoke("health", http("health"), Context())["statusCode"] == 200

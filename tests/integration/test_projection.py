@@ -1,0 +1,158 @@
+"""The stream's function: the newest stock of each sku, counted orders, low stock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.orders.order import Status
+from tests.cloud import Cloud, unique
+from tests.events import failures, kinesis
+from tests.shop import level, new_id
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def sku() -> str:
+    """Return a sku that no other test has."""
+    return unique("SKU").upper()
+
+
+def stock(sku: str, version: int = 1, **numbers: int) -> dict[str, Any]:
+    return dict(level(sku, version, at=NOW, **{"on_hand": 100, **numbers}).message().body)
+
+
+def step(status: str = "PLACED", order_id: str | None = None, at: datetime = NOW) -> dict[str, Any]:
+    return {"type": "order", "order_id": order_id or new_id(), "version": 1, "status": status, "at": at.isoformat()}
+
+
+def seen(sku: str) -> tuple[int, int]:
+    from handlers.wiring.views import stock_view  # noqa: PLC0415 - handlers are imported with their variables set
+
+    found = stock_view().read(sku, NOW)
+    assert found
+    return found.level.version, found.level.on_hand
+
+
+def counted(minute: datetime) -> Mapping[Status, int]:
+    from handlers.wiring.views import order_counts  # noqa: PLC0415 - as above
+
+    return order_counts().counts(minute.replace(second=0))
+
+
+def test_the_highest_version_of_each_sku_is_projected(invoke: Any, sku: str) -> None:
+    records = [stock(sku, 2, on_hand=20), stock(f"{sku}-B", 1), stock(sku, 3, on_hand=30), stock(sku, 1, on_hand=10)]
+
+    assert failures(invoke("project_inventory", kinesis(*records))) == []
+
+    assert seen(sku) == (3, 30)
+    assert seen(f"{sku}-B") == (1, 100)
+
+
+def test_replays_and_stragglers_change_nothing(invoke: Any, sku: str) -> None:
+    invoke("project_inventory", kinesis(stock(sku, 3, on_hand=30)))
+
+    for version in (3, 1, 2):
+        assert failures(invoke("project_inventory", kinesis(stock(sku, version, on_hand=99)))) == []
+
+    assert seen(sku) == (3, 30)
+
+
+def test_orders_are_counted_once_by_minute_and_status(invoke: Any) -> None:
+    minute = datetime(2020, 1, 1, 12, 5, tzinfo=UTC)
+    one, two = step(at=minute), step("CONFIRMED", at=minute + timedelta(seconds=30))
+
+    for _ in range(2):
+        assert failures(invoke("project_inventory", kinesis(one, two, one, step("REJECTED", at=minute)))) == []
+
+    assert counted(minute) == {Status.PLACED: 1, Status.CONFIRMED: 1, Status.REJECTED: 2}
+
+
+MALFORMED = [
+    b"not json",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    {},
+    {"type": "weather", "at": NOW.isoformat()},
+    {"type": "stock", "sku": "X", "at": NOW.isoformat()},
+    {**stock("X"), "at": "yesterday"},
+    {**stock("X"), "version": "x"},
+    step("LOST"),
+    step(order_id="nobody"),
+    {**step(), "at": None},
+]
+
+
+@pytest.mark.parametrize("malformed", MALFORMED)
+def test_a_malformed_record_fails_alone(invoke: Any, sku: str, malformed: Any, log: Any) -> None:
+    answer = invoke("project_inventory", kinesis(stock(sku), malformed, stock(f"{sku}-B")))
+
+    assert failures(answer) == ["s1"]
+    assert seen(sku) == seen(f"{sku}-B") == (1, 100)
+    assert [line["record"] for line in log() if line["level"] == "ERROR"] == ["shardId-000000000000:s1"]
+
+
+def test_a_level_without_time_zone_fails_alone(invoke: Any, sku: str) -> None:
+    naive = {**stock(f"{sku}-N"), "at": "2026-11-20T12:00:00"}
+
+    assert failures(invoke("project_inventory", kinesis(stock(sku), naive))) == ["s1"]
+    assert seen(sku) == (1, 100)
+
+
+def test_a_sku_that_cannot_be_written_fails_with_all_its_records(
+    invoke: Any, sku: str, ministack: Cloud, environment: Any
+) -> None:
+    """Also the older ones: a stream is retried from its lowest failure."""
+    item = {"sku": {"S": sku}, "version": {"S": "no number"}}
+    ministack.client("dynamodb").put_item(TableName=environment["INVENTORY_TABLE"], Item=item)
+    records = [stock(sku, 1), stock(f"{sku}-B"), stock(sku, 2)]
+
+    assert failures(invoke("project_inventory", kinesis(*records))) == ["s0", "s2"]
+    assert seen(f"{sku}-B") == (1, 100)
+
+
+def test_low_stock_is_reported_by_what_is_available(invoke: Any, sku: str, log: Any) -> None:
+    records = [
+        stock(f"{sku}-LOW", on_hand=30, allocated=20),
+        stock(f"{sku}-FINE", on_hand=11),
+        stock(f"{sku}-OUT", on_hand=0),
+        stock(f"{sku}-AGAIN", on_hand=0),
+        stock(f"{sku}-AGAIN", 2, on_hand=50),
+    ]
+
+    invoke("project_inventory", kinesis(*records))
+
+    (line,) = [line for line in log() if line["message"] == "low stock"]
+    assert (line["skus"], line["number"]) == ([f"{sku}-LOW", f"{sku}-OUT"], 2)
+
+
+def test_a_lot_of_low_stock_is_one_short_line(invoke: Any, sku: str, log: Any) -> None:
+    invoke("project_inventory", kinesis(*[stock(f"{sku}-{i:02}", on_hand=1) for i in range(30)]))
+
+    (line,) = [line for line in log() if line["message"] == "low stock"]
+    assert (len(line["skus"]), line["number"]) == (20, 30)
+
+
+def test_the_projections_lag_is_measured(invoke: Any, sku: str, capsys: pytest.CaptureFixture[str]) -> None:
+    old = {**stock(sku), "at": (datetime.now(UTC) - timedelta(seconds=90)).isoformat()}
+
+    invoke("project_inventory", kinesis(stock(f"{sku}-B"), old, step()))
+
+    (lag,) = [json.loads(line)["ProjectionLag"] for line in capsys.readouterr().out.splitlines() if "Lag" in line]
+    assert lag == [pytest.approx(90, abs=10)]
+
+
+def test_an_event_that_is_no_batch_is_refused(invoke: Any) -> None:
+    with pytest.raises(Exception, match=r"(?i)record|event|batch"):
+        invoke("project_inventory", {})
+
+
+def test_a_batch_of_one_kind_only(invoke: Any, sku: str) -> None:
+    assert failures(invoke("project_inventory", kinesis(step()))) == []
+    assert failures(invoke("project_inventory", kinesis(stock(sku)))) == []

@@ -1,0 +1,111 @@
+"""What runs on a schedule: the relay, and comparing both sides."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.memory.others import MemoryPublisher
+from adapters.system import now
+from domain.outbox import RELAY_AGE
+from tests.cloud import Cloud
+from tests.shop import Shop, level
+
+LONG_AGO = timedelta(hours=1)
+
+
+def left_behind(shop: Shop) -> Shop:
+    """Return the shop as a writer sees it that will die before it has published."""
+    silent = MemoryPublisher()
+    silent.down = True
+    return Shop(shop.store, shop.products, silent, lambda: now() - LONG_AGO)
+
+
+def test_what_was_left_behind_is_relayed(invoke: Any, shop: Shop, ministack: Cloud, environment: Any) -> None:
+    writer = left_behind(shop)
+    order = writer.place(("TEA", 1))
+    writer.allocate(order.id)
+    assert shop.store.waiting() == 5
+
+    assert invoke("relay_outbox", {}) == {"relayed": 5, "waiting": 0}
+
+    for queue in ("ORDERS_QUEUE_URL", "SHIPPING_QUEUE_URL"):
+        assert {"order_id": order.id} in [json.loads(one["Body"]) for one in ministack.messages(environment[queue])]
+    streamed = [json.loads(one["Data"]) for one in ministack.records(environment["STREAM_NAME"])]
+    assert [one["status"] for one in streamed if one.get("order_id") == order.id] == ["PLACED", "CONFIRMED"]
+
+
+def test_what_is_young_is_left_to_its_writer(invoke: Any, shop: Shop) -> None:
+    writer = left_behind(shop)
+    writer.clock = now
+    shop.publisher.down = True
+    shop.place(("TEA", 1))
+
+    assert timedelta(seconds=5) < RELAY_AGE
+    assert invoke("relay_outbox", {}) == {"relayed": 0, "waiting": 2}
+
+
+def test_more_than_one_round_is_relayed(invoke: Any, shop: Shop) -> None:
+    writer = left_behind(shop)
+    for _ in range(260):
+        writer.place(("TEA", 1))
+
+    assert invoke("relay_outbox", {}) == {"relayed": 520, "waiting": 0}
+
+
+def test_what_cannot_be_sent_waits(invoke: Any, shop: Shop, rewire: Any) -> None:
+    left_behind(shop).place(("TEA", 1))
+    rewire(ORDERS_QUEUE_URL="http://127.0.0.1:1/000000000000/gone")
+
+    assert invoke("relay_outbox", {}) == {"relayed": 1, "waiting": 1}
+
+
+@pytest.fixture
+def clean_view(ministack: Cloud, environment: Any) -> Any:
+    """Return the view behind the handlers, empty."""
+    from handlers.wiring.views import stock_view  # noqa: PLC0415 - handlers are imported with their variables set
+
+    client, table = ministack.client("dynamodb"), environment["INVENTORY_TABLE"]
+    for item in client.scan(TableName=table, ProjectionExpression="sku")["Items"]:
+        client.delete_item(TableName=table, Key=item)
+    return stock_view()
+
+
+def test_two_sides_that_agree(invoke: Any, shop: Shop, clean_view: Any) -> None:
+    clean_view.write(shop.store.stock_levels(10))
+
+    assert invoke("reconcile", {"grace_seconds": 0}) == {"compared": 2, "differing": 0, "differences": []}
+
+
+def test_differences_are_named_and_logged(invoke: Any, shop: Shop, clean_view: Any, log: Any) -> None:
+    tea = shop.level("TEA")
+    clean_view.write([level("TEA", 7, on_hand=99, at=tea.updated_at), level("GHOST", at=tea.updated_at)])
+
+    answer = invoke("reconcile", {"grace_seconds": 0})
+
+    decided = {"on_hand": 10, "allocated": 0, "shipped_total": 0, "version": 1}
+    assert (answer["compared"], answer["differing"]) == (2, 3)
+    assert answer["differences"] == [
+        {"sku": "MILK", "decided": decided, "projected": None},
+        {"sku": "TEA", "decided": decided, "projected": {**decided, "on_hand": 99, "version": 7}},
+        {"sku": "GHOST", "decided": None, "projected": decided},
+    ]
+    (line,) = [line for line in log() if line["level"] == "ERROR"]
+    assert line["number"] == 3
+
+
+def test_what_is_on_its_way_is_no_difference(invoke: Any, shop: Shop, clean_view: Any, log: Any) -> None:
+    """A scheduled run allows for a minute between decision and projection."""
+    assert invoke("reconcile", {})["differing"] == 0
+    assert invoke("reconcile", {"grace_seconds": 0})["differing"] == 2
+
+
+def test_a_hundred_differences_are_named_at_most(invoke: Any, shop: Shop, clean_view: Any) -> None:
+    clean_view.write([level(f"GHOST-{i}") for i in range(130)])
+
+    answer = invoke("reconcile", {"grace_seconds": 0})
+
+    assert (answer["differing"], len(answer["differences"])) == (132, 100)
