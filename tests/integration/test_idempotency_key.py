@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cloud import Cloud
-from tests.events import caller
+from tests.events import Context, caller, http
 from tests.integration.conftest import Answer, Call
 from tests.shop import Shop
 from tests.template import of_type
@@ -191,6 +191,17 @@ def test_a_lost_record_does_not_let_another_request_in(
 
     assert send(key, other=True).problem() == (422, "idempotency-key-reused")
     assert done(shop) == before
+
+
+def test_a_worker_whose_time_is_up_makes_one_order_too(invoke: Any, shop: Shop, key: str) -> None:
+    """Powertools once took a remaining time of 0 as unknown, and kept the key for ever (its issue 4759)."""
+    event = http("create_order", TEA, by=ANN, headers=_header(key))
+
+    first, second = (invoke("create_order", event, Context(remaining=0)) for _ in range(2))
+
+    assert first["statusCode"] == second["statusCode"] == 202
+    assert json.loads(first["body"]) == json.loads(second["body"])
+    assert done(shop)[0] == 1
 
 
 def test_without_its_store_nothing_happens(

@@ -170,13 +170,17 @@ def test_an_order_may_have_hundreds_of_lines(call: Call, shop: Shop) -> None:
     assert len(answer.body["lines"]) == 700
 
 
-def test_an_order_stands_although_queue_and_stream_are_gone(call: Call, shop: Shop, rewire: Any) -> None:
+def test_an_order_stands_although_queue_and_stream_are_gone(call: Call, shop: Shop, log: Any, rewire: Any) -> None:
+    """What was not sent is logged with the request's id, and waits for the relay."""
     rewire(ORDERS_QUEUE_URL="http://127.0.0.1:1/000000000000/gone", STREAM_NAME="gone")
 
     answer = place(call)
 
     assert answer.status == 202
     assert shop.store.waiting() == 2
+    warnings = [line for line in log() if line["level"] == "WARNING"]
+    assert ["left to the relay" in line["message"] for line in warnings] == [True, True]
+    assert {line["correlation_id"] for line in warnings} == {answer.headers["x-request-id"]}
 
 
 def test_own_orders_are_listed_newest_first_in_pages(call: Call, shop: Shop) -> None:

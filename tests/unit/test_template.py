@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.postgres.database import CONNECT_TIMEOUT
 from adapters.postgres.migrations import all_migrations, fingerprint
 from handlers.http.routes import ROUTES
 from tests.template import functions, handlers, of_type, template, variables
@@ -82,6 +83,13 @@ def test_a_message_stays_invisible_for_six_times_as_long_as_its_function_may_run
     for queue, timeout in consumed.items():
         assert queues[queue]["VisibilityTimeout"] >= 6 * timeout, queue
         assert queues[queue]["RedrivePolicy"]["maxReceiveCount"] >= 5, queue
+
+
+def test_a_database_that_does_not_answer_is_given_up_before_the_function_ends() -> None:
+    """Two tries, the second with fresh credentials; then there is time left to say so."""
+    timeouts = [own["Timeout"] for name, own in handlers().items() if "DATABASE_SECRET_ARN" in variables(name)]
+
+    assert min(timeouts) > 2 * CONNECT_TIMEOUT
 
 
 def test_every_event_source_reports_partial_failures_and_can_be_switched_off() -> None:

@@ -13,8 +13,8 @@ from psycopg.rows import TupleRow
 
 from domain.errors import Unavailable
 
-CONNECT_TIMEOUT = 5
-"""Seconds; below every function's timeout."""
+CONNECT_TIMEOUT = 4
+"""Seconds per try; two tries stay below every function's timeout."""
 TRUSTED_FOR = 5.0
 """Seconds after its last use in which a connection is taken as alive without asking."""
 
