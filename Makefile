@@ -7,6 +7,7 @@
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 BIN := .venv/bin
+COVERAGE := --cov --cov-report=term --cov-fail-under=95
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +16,7 @@ run: $(BIN)/.local ## start the whole system on this machine (Ctrl-C stops it); 
 	@exec $(BIN)/tradepost up $(ARGS)
 
 test: $(BIN)/.dev ## run every test; ARGS="tests/unit -k order"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(or $(ARGS),$(COVERAGE))
 
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check
