@@ -88,7 +88,8 @@ class Functions:
         """
         if name not in self._pools:
             raise UnknownFunction(name, self._pools)
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_hear)
         self._pools[name].submit(Call(str(uuid.uuid4()), _to_json(event), answer))
         return await asyncio.shield(answer)
 
@@ -112,6 +113,12 @@ class Functions:
     async def stop(self) -> None:
         """End every process within 2 s; invocations under way are answered as failed."""
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+
+
+def _hear(answer: asyncio.Future[Invocation]) -> None:
+    """Take note of an error whose caller has gone, about which asyncio would complain."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _to_json(event: Any) -> bytes:

@@ -44,6 +44,13 @@ def customer(shop: Shop) -> Person:
     return shop.customer()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def late(shop: Shop, customer: Person) -> Person:
+    """Return the customer with a token of one second, so that the test that needs it expired need not wait."""
+    with shop.tokens_for(seconds=1):
+        return shop.signed_in(customer.username, customer.password)
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Return an empty folder for a stack of the test's own."""

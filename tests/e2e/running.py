@@ -117,9 +117,17 @@ class Up:
 
     def processes(self) -> list[str]:
         """Return what still runs of it: the processes seen before, and all that were started with its folders."""
-        known = [one for one in self._tree.values() if one.is_running()]
         found = [one for one in psutil.process_iter() if one.pid != os.getpid() and self._mentions(one)]
-        return [str(one) for one in {*known, *found} if _alive(one)]
+        return [*self.descendants(), *(str(one) for one in found if _alive(one))]
+
+    def descendants(self) -> list[str]:
+        """Return which of the processes seen before still run."""
+        return [str(one) for one in self._tree.values() if one.is_running() and _alive(one)]
+
+    def end_part(self, name: str) -> None:
+        """Kill the child process of that name."""
+        (part,) = (one for one in psutil.Process(self._process.pid).children() if one.name() == name)
+        part.kill()
 
     def _mentions(self, process: psutil.Process) -> bool:
         try:

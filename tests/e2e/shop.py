@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -134,6 +135,22 @@ class Shop:
         assert self.confirm(person).status_code == 204
         return self.signed_in(person.username, person.password)
 
+    @contextmanager
+    def tokens_for(self, seconds: int) -> Iterator[None]:
+        """Let access tokens that are given out in the block live for so many seconds."""
+        cognito, outputs = self.info.client("cognito-idp"), self.info.outputs
+        ids = {"UserPoolId": outputs["UserPoolId"], "ClientId": outputs["UserPoolClientId"]}
+        before = cognito.describe_user_pool_client(**ids)["UserPoolClient"]
+        kept = ids | {"ExplicitAuthFlows": before["ExplicitAuthFlows"]}
+        units = before["TokenValidityUnits"]
+        cognito.update_user_pool_client(
+            **kept, AccessTokenValidity=seconds, TokenValidityUnits=units | {"AccessToken": "seconds"}
+        )
+        yield
+        cognito.update_user_pool_client(
+            **kept, AccessTokenValidity=before["AccessTokenValidity"], TokenValidityUnits=units
+        )
+
     @cached_property
     def admin(self) -> Person:
         """The stack's own admin."""
@@ -151,10 +168,11 @@ class Shop:
         return sku
 
     def receive(self, sku: str, quantity: int) -> None:
-        """Take units in."""
+        """Take units in, and wait until everybody sees them."""
         arrival = {"quantity": quantity, "reason": "purchase"}
         answer = self.admin("POST", f"/inventory/{sku}/receipts", arrival, key=str(uuid.uuid4()))
         assert answer.status_code == 201, answer.text
+        self.stock(sku)
 
     def stock(self, sku: str) -> tuple[int, int]:
         """Return a sku's units on hand and allocated, once the projection shows what was decided."""

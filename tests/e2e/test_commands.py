@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import TRADEPOST, Up, eventually, tradepost
+from tests.e2e.running import TRADEPOST, Up, tradepost
 from tests.e2e.shop import Http, Person, Shop
 
 pytestmark = pytest.mark.xdist_group("e2e")

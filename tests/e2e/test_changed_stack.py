@@ -1,0 +1,131 @@
+"""A second stack, from a changed copy of the template and the code: poison, cancelling in time, changing code."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.state import StackInfo
+from tests.e2e.clone import Clone
+from tests.e2e.running import Up, eventually, folder_for_all
+from tests.e2e.shop import Shop, problem
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+SHIPPING_DELAY = 5
+ORDERS_QUEUE = "  OrdersQueue:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: "
+
+
+@pytest.fixture(scope="module")
+def clone() -> Iterator[Clone]:
+    """Change the template so that poison is given up after seconds instead of minutes."""
+    with folder_for_all() as folder:
+        clone = Clone(folder)
+        clone.change(f"{ORDERS_QUEUE}180", f"{ORDERS_QUEUE}3")
+        clone.change("OrdersDeadLetters.Arn, maxReceiveCount: 5", "OrdersDeadLetters.Arn, maxReceiveCount: 2")
+        clone.change("MaximumRetryAttempts: 10", "MaximumRetryAttempts: 2")
+        yield clone
+
+
+@pytest.fixture(scope="module")
+def changed(clone: Clone) -> Iterator[Shop]:
+    """Run the second stack beside the first."""
+    with folder_for_all() as folder:
+        up = Up(folder, *clone.options, "--parameter", f"ShippingDelay={SHIPPING_DELAY}")
+        try:
+            yield Shop(up.ready())
+            up.stop()
+        finally:
+            up.kill()
+
+
+def messages(info: StackInfo, queue: str, number: int) -> list[str]:
+    """Wait for that many messages in a queue; return their bodies."""
+    sqs, url, found = info.client("sqs"), info.resources[queue], dict[str, str]()
+
+    def receive() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=60)
+        found.update({one["MessageId"]: one["Body"] for one in answer.get("Messages", [])})
+        return len(found) >= number
+
+    eventually(receive, why=lambda: found)
+    return list(found.values())
+
+
+def logged(info: StackInfo, function: str, text: str) -> bool:
+    """Say whether a function logged a text."""
+    entries = map(json.loads, Path(info.log).read_text().splitlines())
+    return any(entry["function"] == function and text in entry["line"] for entry in entries)
+
+
+def test_poison_in_a_queue_ends_in_its_dead_letters_and_real_orders_go_on(changed: Shop) -> None:
+    customer, sku = changed.customer(), changed.product(stock=20)
+    poison = ["not json", '{"order": 1}', '["order_id"]', json.dumps({"order_id": str(uuid.uuid4())})]
+    sqs, queue = changed.info.client("sqs"), changed.info.resources["OrdersQueue"]
+    orders = []
+    for body in poison:
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+        orders.append(customer.ordered((sku, 1)))
+    for order in orders:
+        customer.sees(order, "FULFILLED")
+    assert sorted(messages(changed.info, "OrdersDeadLetters", len(poison))) == sorted(poison)
+    assert logged(changed.info, "ProcessOrdersFunction", "record failed")
+    assert changed.settled()["dead_letters"]["OrdersDeadLetters"] == len(poison)
+    assert changed.stock(sku) == (16, 0)
+
+
+def test_a_poisoned_record_ends_beside_the_stream_and_later_ones_are_projected(changed: Shop) -> None:
+    kinesis, stream = changed.info.client("kinesis"), changed.info.resources["Stream"]
+    poison: list[Any] = [b"not json", b'{"type": "stock", "sku": "X"}', b'{"type": "weather", "at": "2026-01-01"}']
+    sent = [kinesis.put_record(StreamName=stream, Data=data, PartitionKey="X") for data in poison]
+    sku = changed.product(stock=4)
+    assert changed.stock(sku) == (4, 0)
+    notices = [json.loads(body) for body in messages(changed.info, "ProjectionFailures", len(poison))]
+    told = sorted(notice["KinesisBatchInfo"]["startSequenceNumber"] for notice in notices)
+    assert told == sorted(record["SequenceNumber"] for record in sent)
+    assert {notice["KinesisBatchInfo"]["batchSize"] for notice in notices} == {1}
+    changed.settled()
+
+
+def test_a_confirmed_order_can_be_cancelled_until_it_ships(changed: Shop) -> None:
+    customer, sku = changed.customer(), changed.product(stock=3)
+    assert customer("POST", "/orders/none/cancel").status_code == 404  # the function is warm now, and in time below
+    late = customer.ordered((sku, 1))
+    customer.sees(late, "CONFIRMED")
+    path = customer.ordered((sku, 2))
+    customer.sees(path, "CONFIRMED")
+    cancelled = customer("POST", f"{path}/cancel")
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "CANCELLED")
+    assert customer("POST", f"{path}/cancel").json() == cancelled.json()
+    assert [step["status"] for step in cancelled.json()["events"]] == ["PLACED", "CONFIRMED", "CANCELLED"]
+    customer.sees(late, "FULFILLED")
+    assert problem(customer("POST", f"{late}/cancel")) == (409, "conflict")
+    changed.settled()
+    assert customer.get(path) == cancelled.json()
+    assert changed.stock(sku) == (2, 0)
+
+
+@pytest.fixture
+def change(clone: Clone) -> Iterator[Callable[[str], object]]:
+    """Give HealthFunction another code, until the test is over."""
+    module = clone.src / "handlers" / "health.py"
+    before = module.read_text()
+    yield module.write_text
+    module.write_text(before)
+
+
+def test_changed_code_answers_the_next_request(changed: Shop, change: Callable[[str], object]) -> None:
+    assert changed.public.get("/health") == {"status": "ok"}
+    change('def handler(event, context): return {"status": "changed"}')
+    assert changed.public.get("/health") == {"status": "changed"}
+    change("def handler(event, context): return {")
+    broken = changed.public("GET", "/health")
+    assert (broken.status_code, broken.json()) == (500, {"message": "Internal Server Error"})
+    assert logged(changed.info, "HealthFunction", "SyntaxError")
+    change('def handler(event, context): return {"status": "mended"}')
+    assert changed.public.get("/health") == {"status": "mended"}
