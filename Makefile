@@ -22,7 +22,7 @@ lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=src:. $(BIN)/lint-imports
 	$(BIN)/sam validate --lint --region us-east-1
 
 format: $(BIN)/.dev ## format the code

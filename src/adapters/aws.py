@@ -1,6 +1,6 @@
 """AWS clients: one session, short timeouts, few retries with jitter.
 
-A call takes at most CONNECT + READ seconds per try, below every function's timeout. Retries happen here
+A call takes at most TRIES times CONNECT + READ seconds, below every function's timeout. Retries happen here
 and nowhere above.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-CONNECT, READ, TRIES = 1.0, 5.0, 3
+CONNECT, READ, TRIES = 1.0, 3.0, 2
 PARALLEL = 8
 """Connections that a client keeps open, and the most calls at once that an adapter makes."""
 

@@ -30,6 +30,12 @@ STATUSES: Mapping[type[TradepostError], tuple[HTTPStatus, str]] = {
 """The one place where the domain's errors become statuses; a subclass stands before its base."""
 
 
+EXTRA_HEADERS: Mapping[type[TradepostError], Mapping[str, str]] = {
+    errors.Unauthenticated: {"www-authenticate": "Bearer"},  # RFC 9110, section 15.5.2
+    errors.Unavailable: {"retry-after": "5"},
+}
+
+
 @dataclass(frozen=True)
 class Response:
     """An answer: status, a JSON body (None for no body), headers of its own."""
@@ -78,5 +84,5 @@ def refusal(error: TradepostError) -> Response:
     """Return the problem document of a domain error."""
     status, kind = next(known for base, known in STATUSES.items() if isinstance(error, base))
     problems = error.problems if isinstance(error, InvalidInput) else ()
-    headers = {"retry-after": "5"} if isinstance(error, errors.Unavailable) else {}
+    headers = next((headers for base, headers in EXTRA_HEADERS.items() if isinstance(error, base)), {})
     return problem(status, kind, str(error), problems, headers)
