@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -215,15 +216,26 @@ def _runs(folder: State) -> bool:
     return True
 
 
+def _await_rest(info: StackInfo, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not _status(info)["settled"]:
+        if time.monotonic() > deadline:
+            typer.echo("tradepost: the queues are not empty yet; comparing all the same", err=True)
+            return
+        time.sleep(0.2)
+
+
 @app.command()
 @_plain_errors
 def reconcile(
-    grace: Annotated[float, typer.Option(help="Seconds in which a change may still be on its way.")] = 0,
+    wait: Annotated[float, typer.Option(min=0, help="Most seconds to wait for the queues to run empty.")] = 60,
     state: StateOption = DEFAULT,
 ) -> None:
-    """Compare PostgreSQL with DynamoDB; exits 1 when they differ."""
-    client = _stack(state).client("lambda")
-    payload = json.dumps({"grace_seconds": grace}).encode()
+    """Compare PostgreSQL with DynamoDB, once the queues are empty; exits 1 when they differ."""
+    info = _stack(state)
+    _await_rest(info, wait)
+    client = info.client("lambda")
+    payload = json.dumps({"grace_seconds": 0}).encode()
     answer = client.invoke(FunctionName="ReconcileFunction", Payload=payload)
     found = json.load(answer["Payload"])
     if answer.get("FunctionError"):

@@ -60,6 +60,14 @@ class Demo:
         await asyncio.gather(*(add(sku, *offer) for sku, offer in offers))
         return done["products"]
 
+    async def rest(self) -> None:
+        """Wait until what was loaded can be read everywhere."""
+        while True:
+            async with self._http.get(f"{self._info.lambda_url}/status") as answer:
+                if (await answer.json())["settled"]:
+                    return
+            await asyncio.sleep(0.1)
+
     async def token(self, sign_in: SignIn) -> str:
         """Return a bearer token."""
         body = {"username": sign_in.username, "password": sign_in.password}

@@ -101,6 +101,7 @@ async def _fill(info: StackInfo, progress: Progress) -> Filled:
         products = await demo.products(
             tokens["admin"], lambda done, of: progress.detail(f"loading products: {done} of {of}")
         )
+        await demo.rest()
     return Filled(replace(info, users=people), tokens, products)
 
 
