@@ -21,6 +21,8 @@ CODE = "123456"
 PRODUCTS, STOCK = 60, 100
 CURRENCY = "GBP"
 AT_ONCE = 2
+REST = 30
+"""Seconds that the queues have to run empty."""
 
 
 class Demo:
@@ -61,12 +63,13 @@ class Demo:
         return done["products"]
 
     async def rest(self) -> None:
-        """Wait until what was loaded can be read everywhere."""
-        while True:
+        """Wait until what was loaded can be read everywhere. Raises LocalError when that takes too long."""
+        for _ in range(int(REST / 0.1)):
             async with self._http.get(f"{self._info.lambda_url}/status") as answer:
                 if (await answer.json())["settled"]:
                     return
             await asyncio.sleep(0.1)
+        raise LocalError(f"the products did not arrive everywhere within {REST} s (see {self._info.log})")
 
     async def token(self, sign_in: SignIn) -> str:
         """Return a bearer token."""
