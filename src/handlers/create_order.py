@@ -21,7 +21,7 @@ from handlers.telemetry import count
 from handlers.wiring.database import decisions, products
 from handlers.wiring.messages import publisher
 
-MAX_LINES, MAX_QUANTITY = 1000, 1_000_000
+MAX_LINES, MAX_QUANTITY = 2000, 1_000_000
 
 once = Once("create_order", os.environ["IDEMPOTENCY_TABLE"])
 

@@ -153,7 +153,7 @@ def test_an_order_that_no_number_holds_is_refused(call: Call, shop: Shop) -> Non
         ({"lines": [{"sku": "", "quantity": 1}]}, ["lines[0].sku"]),
         ({"lines": [{"sku": "TEA", "quantity": 1, "unit_price_minor": 1}]}, ["lines[0].unit_price_minor"]),
         ({"lines": [{"sku": "TEA", "quantity": 1}], "status": "FULFILLED"}, ["status"]),
-        ({"lines": [{"sku": "TEA", "quantity": 1}] * 1001}, ["lines"]),
+        ({"lines": [{"sku": "TEA", "quantity": 1}] * 2001}, ["lines"]),
     ],
 )
 def test_each_broken_rule_is_named(call: Call, shop: Shop, body: Any, fields: list[str]) -> None:
