@@ -17,7 +17,7 @@ from tests.e2e.shop import Shop, problem
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-SHIPPING_DELAY = 5
+SHIPPING_DELAY = 4
 ORDERS_QUEUE = "  OrdersQueue:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: "
 
 
@@ -26,7 +26,7 @@ def clone() -> Iterator[Clone]:
     """Change the template so that poison is given up after seconds instead of minutes."""
     with folder_for_all() as folder:
         clone = Clone(folder)
-        clone.change(f"{ORDERS_QUEUE}180", f"{ORDERS_QUEUE}3")
+        clone.change(f"{ORDERS_QUEUE}180", f"{ORDERS_QUEUE}2")
         clone.change("OrdersDeadLetters.Arn, maxReceiveCount: 5", "OrdersDeadLetters.Arn, maxReceiveCount: 2")
         clone.change("MaximumRetryAttempts: 10", "MaximumRetryAttempts: 2")
         yield clone

@@ -53,7 +53,7 @@ def test_an_expired_token_is_forbidden(shop: Shop, late: Person) -> None:
 
 def test_a_token_ends_on_time_though_the_authorizers_verdict_is_remembered(shop: Shop, customer: Person) -> None:
     assert customer("GET", "/orders").status_code == 200
-    with shop.tokens_for(seconds=4):
+    with shop.tokens_for(seconds=3):
         short = shop.signed_in(customer.username, customer.password)
     assert short("GET", "/orders").status_code == 200
     eventually(lambda: remaining(str(short.token)) < 0)
