@@ -182,6 +182,7 @@ class Stack:
         parameters = {
             "DatabaseSecretArn": secret["ARN"],
             "DatabaseSslMode": "disable",
+            "Stage": "local",
             "CognitoOrigin": self._aws_url,
             **self._options.parameters,
             "EventSources": "disabled",  # the emulator's own pollers; ours take the messages

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_pool"
 CLIENT_ID = "client-1"
@@ -43,6 +43,26 @@ def jwk(kid: str = "one", *, bits: int = 2048, **other: Any) -> dict[str, Any]:
         **other,
     }
     return {name: value for name, value in key.items() if value is not None}
+
+
+CURVES: dict[str, tuple[str, ec.EllipticCurve]] = {
+    "p256": ("P-256", ec.SECP256R1()),
+    "p384": ("P-384", ec.SECP384R1()),
+}
+
+
+@cache
+def ec_private_key(name: str) -> ec.EllipticCurvePrivateKey:
+    """Return a key pair on the curve of that name, always the same."""
+    return ec.generate_private_key(CURVES[name][1])
+
+
+def ec_jwk(name: str, **other: Any) -> dict[str, Any]:
+    """Return the public half of an elliptic-curve key, with the curve's name as its id."""
+    numbers = ec_private_key(name).public_key().public_numbers()
+    size = (ec_private_key(name).key_size + 7) // 8
+    x, y = (base64url(number.to_bytes(size, "big")) for number in (numbers.x, numbers.y))
+    return {"kty": "EC", "use": "sig", "kid": name, "crv": CURVES[name][0], "x": x, "y": y, **other}
 
 
 def key_set(*keys: Any) -> bytes:

@@ -57,6 +57,8 @@ def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
         "TOKEN_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{people['pool']}",
         "JWKS_URL": f"{ministack.endpoint}/{people['pool']}/.well-known/jwks.json",
         "TOKEN_CLIENT_IDS": people["client"],
+        "TOKEN_ALGORITHMS": "RS256",
+        "STAGE": "local",
     }
 
 

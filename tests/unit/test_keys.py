@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +13,11 @@ from typing import Any
 
 import pytest
 
-from adapters.tokens.keys import MAX_BYTES, KeySource, KeysUnavailable, fetch, parse_keys
-from tests.signing import jwk, key_set
+from adapters.tokens.keys import MAX_BYTES, Fetch, KeySource, KeysUnavailable, parse_keys
+from tests.signing import base64url, ec_jwk, jwk, key_set
+
+ALGORITHMS = ("RS256",)
+fetch_locally = Fetch(allow_http=True)
 
 
 class Issuer:
@@ -33,6 +38,7 @@ class Issuer:
     def source(self) -> KeySource:
         return KeySource(
             "https://keys",
+            ALGORITHMS,
             fetch=self.fetch,
             monotonic=lambda: self.time,
             lifetime=3600,
@@ -152,20 +158,20 @@ def test_keys_do_not_serve_for_ever() -> None:
     ],
 )
 def test_keys_for_anything_else_are_not_used(unusable: dict[str, Any]) -> None:
-    assert list(parse_keys(key_set(unusable, jwk("good")))) == ["good"]
+    assert list(parse_keys(key_set(unusable, jwk("good")), ALGORITHMS)) == ["good"]
     with pytest.raises(KeysUnavailable):
-        parse_keys(key_set(unusable))
+        parse_keys(key_set(unusable), ALGORITHMS)
 
 
 def test_optional_members_may_be_missing() -> None:
-    assert list(parse_keys(key_set(jwk(use=None, alg=None)))) == ["one"]
-    assert list(parse_keys(key_set(jwk(key_ops=["verify"])))) == ["one"]
+    assert list(parse_keys(key_set(jwk(use=None, alg=None)), ALGORITHMS)) == ["one"]
+    assert list(parse_keys(key_set(jwk(key_ops=["verify"])), ALGORITHMS)) == ["one"]
 
 
 def test_of_two_keys_with_one_id_neither_is_used() -> None:
     again = {**jwk("two"), "kid": "one"}
 
-    assert list(parse_keys(key_set(jwk("one"), again, jwk("three")))) == ["three"]
+    assert list(parse_keys(key_set(jwk("one"), again, jwk("three")), ALGORITHMS)) == ["three"]
 
 
 @pytest.mark.parametrize(
@@ -174,16 +180,82 @@ def test_of_two_keys_with_one_id_neither_is_used() -> None:
 )
 def test_what_is_no_key_set_is_refused(document: bytes) -> None:
     with pytest.raises(KeysUnavailable):
-        parse_keys(document)
+        parse_keys(document, ALGORITHMS)
 
 
 @pytest.mark.parametrize(
     "url",
-    ["http://keys.example.com/jwks", "http://127.0.0.1.example.com/jwks", "file:///etc/passwd", "ftp://127.0.0.1/k"],
+    ["http://keys.example.com/jwks", "http://127.0.0.1/jwks", "file:///etc/passwd", "ftp://127.0.0.1/k", "data:,{}"],
 )
-def test_keys_come_over_https_or_from_this_machine(url: str) -> None:
+def test_keys_come_over_https(url: str) -> None:
     with pytest.raises(KeysUnavailable, match="https"):
-        fetch(url)
+        Fetch()(url)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/k", "data:,{}"])
+def test_a_laptop_may_use_http_and_nothing_else(url: str) -> None:
+    with pytest.raises(KeysUnavailable, match="https"):
+        fetch_locally(url)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """It could lead from https to http, or to somebody else's keys."""
+    answer = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n"
+
+    with tcp(lambda connection: connection.sendall(answer)) as url, pytest.raises(KeysUnavailable, match="redirect"):
+        fetch_locally(url)
+
+
+def test_a_key_set_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte is in time, the whole is not."""
+    monkeypatch.setattr("adapters.tokens.keys.FETCH_TIMEOUT", 0.2)
+
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(20):
+                connection.sendall(b" ")
+                time.sleep(0.05)
+
+    with tcp(trickle) as url, pytest.raises(KeysUnavailable, match="within"):
+        fetch_locally(url)
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        pytest.param({"e": "Aw"}, id="exponent 3"),
+        pytest.param({"e": "AQ"}, id="exponent 1"),
+        pytest.param({"e": "AQAC"}, id="an even exponent"),
+        pytest.param({"e": base64url(b"\x01" * 40)}, id="an exponent of 320 bits"),
+        pytest.param({"d": "AQAB"}, id="a private key"),
+        pytest.param({"n": None}, id="no modulus"),
+        pytest.param({"kty": None}, id="no type"),
+        pytest.param({"kty": ["RSA"]}, id="a type that is no text"),
+        pytest.param({"key_ops": 7}, id="operations that are no list"),
+    ],
+)
+def test_weak_and_broken_keys_are_not_used_and_do_no_harm(weak: dict[str, Any]) -> None:
+    found = parse_keys(key_set(jwk("one", **weak), jwk("good")), ALGORITHMS)
+
+    assert list(found) == ["good"]
+
+
+@pytest.mark.parametrize("bits", [2048, 3072, 4096])
+def test_strong_keys_are_used(bits: int) -> None:
+    assert parse_keys(key_set(jwk("one", bits=bits)), ALGORITHMS)
+
+
+def test_elliptic_curves_are_used_when_they_are_asked_for() -> None:
+    keys = key_set(jwk("rsa"), ec_jwk("p256"), ec_jwk("p384"), ec_jwk("p256", crv="P-384"))
+
+    assert set(parse_keys(keys, ["RS256"])) == {"rsa"}
+    assert set(parse_keys(key_set(jwk("rsa"), ec_jwk("p256")), ["RS256", "ES256"])) == {"rsa", "p256"}
+
+
+def test_other_curves_are_not_used() -> None:
+    with pytest.raises(KeysUnavailable):
+        parse_keys(key_set(ec_jwk("p384"), ec_jwk("p256", crv="P-384")), ["ES256"])
 
 
 @contextmanager
@@ -228,12 +300,12 @@ def tcp(converse: Callable[[socket.socket], None]) -> Iterator[str]:
 
 def test_a_key_set_is_fetched_from_this_machine() -> None:
     with http(key_set(jwk())) as url:
-        assert KeySource(url).key("one")
+        assert KeySource(url, ALGORITHMS, fetch=fetch_locally).key("one")
 
 
 def test_a_key_set_that_is_too_large_is_refused() -> None:
     with http(b" " * (MAX_BYTES + 1)) as url, pytest.raises(KeysUnavailable, match="large"):
-        fetch(url)
+        fetch_locally(url)
 
 
 @pytest.mark.parametrize(
@@ -247,4 +319,4 @@ def test_a_key_set_that_is_too_large_is_refused() -> None:
 )
 def test_an_issuer_that_speaks_no_http_is_an_outage(answer: bytes) -> None:
     with tcp(lambda connection: connection.sendall(answer)) as url, pytest.raises(KeysUnavailable):
-        KeySource(url).key("one")
+        KeySource(url, ALGORITHMS, fetch=fetch_locally).key("one")

@@ -10,17 +10,25 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from adapters.tokens.keys import KeySource, KeysUnavailable
 from adapters.tokens.verifier import LEEWAY, MAX_LENGTH, Verifier
 from domain.errors import Unauthenticated
-from tests.signing import CLIENT_ID, ISSUER, base64url, claims, jwk, key_set, private_key, token
+from tests.signing import CLIENT_ID, ISSUER, base64url, claims, ec_jwk, ec_private_key, jwk, key_set, private_key, token
+
+
+def accepting(*algorithms: str) -> Verifier:
+    document = key_set(jwk(), ec_jwk("p256"))
+    keys = KeySource("https://keys", algorithms, fetch=lambda _: document)
+    return Verifier(ISSUER, {CLIENT_ID, "client-2"}, algorithms, keys)
 
 
 @pytest.fixture
 def verifier() -> Verifier:
-    return Verifier(ISSUER, {CLIENT_ID, "client-2"}, KeySource("https://keys", fetch=lambda _: key_set(jwk())))
+    return accepting("RS256")
 
 
 def handmade(header: dict[str, Any], body: dict[str, Any], signature: bytes = b"") -> str:
@@ -70,6 +78,14 @@ def test_types_of_access_tokens_are_accepted(verifier: Verifier, typ: str) -> No
         pytest.param({"sub": 7}, id="a subject that is no text"),
         pytest.param({"cognito:groups": "admin"}, id="groups that are no list"),
         pytest.param({"cognito:groups": [1]}, id="groups that are no names"),
+        pytest.param({"cognito:groups": ["staff admin"]}, id="a group that would read as two"),
+        pytest.param({"sub": ""}, id="an empty subject"),
+        pytest.param({"username": 7}, id="a username that is no text"),
+        pytest.param({"iss": ISSUER + "/"}, id="the issuer with a slash"),
+        pytest.param({"client_id": [CLIENT_ID]}, id="a list of app clients"),
+        pytest.param({"token_use": "refresh"}, id="a refresh token"),
+        pytest.param({"exp": float("inf")}, id="no end ever"),
+        pytest.param({"exp": -1}, id="an end before time began"),
     ],
 )
 def test_wrong_claims_are_refused(verifier: Verifier, wrong: dict[str, Any]) -> None:
@@ -87,6 +103,14 @@ def test_wrong_claims_are_refused(verifier: Verifier, wrong: dict[str, Any]) -> 
         pytest.param({"crit": ["exp"]}, id="crit"),
         pytest.param({"b64": False, "crit": ["b64"]}, id="b64"),
         pytest.param({"typ": "JOSE"}, id="another type"),
+        pytest.param({"typ": "jwt"}, id="a type in another case"),
+        pytest.param({"cty": "JWT"}, id="a nested token"),
+        pytest.param({"zip": "DEF"}, id="a compressed token"),
+        pytest.param({"enc": "A256GCM"}, id="an encrypted token"),
+        pytest.param({"x5t": "AQAB"}, id="x5t"),
+        pytest.param({"kid": ""}, id="an empty kid"),
+        pytest.param({"kid": "one\0"}, id="kid with a NUL"),
+        pytest.param({"kid": "' OR 1=1 --"}, id="kid as SQL"),
         pytest.param({"kid": "unknown"}, id="unknown kid"),
         pytest.param({"kid": "../../etc/passwd"}, id="kid as a path"),
     ],
@@ -157,4 +181,144 @@ def test_without_keys_nobody_is_called_unauthenticated() -> None:
         raise OSError
 
     with pytest.raises(KeysUnavailable):
-        Verifier(ISSUER, {CLIENT_ID}, KeySource("https://keys", fetch=down)).verify(token())
+        Verifier(ISSUER, {CLIENT_ID}, ["RS256"], KeySource("https://keys", ["RS256"], fetch=down)).verify(token())
+
+
+def test_elliptic_curves_are_accepted_when_they_are_configured() -> None:
+    signed = jwt.encode(claims(), ec_private_key("p256"), "ES256", {"kid": "p256"})
+
+    assert accepting("RS256", "ES256").verify(signed)
+    with pytest.raises(Unauthenticated):
+        accepting("RS256").verify(signed)
+
+
+def test_a_key_serves_its_own_algorithm_only() -> None:
+    """An elliptic-curve token that names an RSA key, and the other way round."""
+    verifier = accepting("RS256", "ES256")
+
+    for private, algorithm, kid in ((ec_private_key("p256"), "ES256", "one"), (private_key(), "RS256", "p256")):
+        with pytest.raises(Unauthenticated):
+            verifier.verify(jwt.encode(claims(), private, algorithm, {"kid": kid}))
+
+
+def test_a_signature_of_zeros_is_refused() -> None:
+    """CVE-2022-21449, "psychic signatures": r and s zero."""
+    unsigned = handmade({"alg": "ES256", "kid": "p256"}, claims()).removesuffix(".")
+
+    with pytest.raises(Unauthenticated):
+        accepting("ES256").verify(f"{unsigned}.{base64url(bytes(64))}")
+
+
+def resigned(header: bytes, payload: bytes) -> str:
+    """Return parts of any form under a good signature."""
+    signed = f"{base64url(header)}.{base64url(payload)}"
+    signature = private_key().sign(signed.encode(), PKCS1v15(), SHA256())
+    return f"{signed}.{base64url(signature)}"
+
+
+GOOD_HEADER = b'{"alg":"RS256","kid":"one"}'
+
+
+@pytest.mark.parametrize(
+    ("header", "payload"),
+    [
+        pytest.param(b'{"alg":"RS256","kid":"one","kid":"two"}', b"{}", id="kid twice"),
+        pytest.param(b'{"alg":"none","alg":"RS256","kid":"one"}', b"{}", id="alg twice"),
+        pytest.param(GOOD_HEADER, b'{"sub":"a","sub":"b"}', id="subject twice"),
+        pytest.param(GOOD_HEADER, b'{"exp":NaN}', id="NaN"),
+        pytest.param(GOOD_HEADER, b'{"exp":Infinity}', id="Infinity"),
+        pytest.param(GOOD_HEADER, b"[]", id="claims as a list"),
+        pytest.param(GOOD_HEADER, b'"claims"', id="claims as a text"),
+        pytest.param(GOOD_HEADER, b"\xff\xfe", id="claims that are not UTF-8"),
+        pytest.param(GOOD_HEADER, b"[" * 3000 + b"]" * 3000, id="claims nested deeply"),
+        pytest.param(b"[]", b"{}", id="a header that is a list"),
+        pytest.param(b'{"alg":["RS256"],"kid":"one"}', b"{}", id="a list of algorithms"),
+        pytest.param(b'{"alg":"RS256","kid":["one"]}', b"{}", id="a list of kids"),
+        pytest.param(GOOD_HEADER, json.dumps(claims(iss=[ISSUER])).encode(), id="a list of issuers"),
+        pytest.param(b'{"alg":"rs256","kid":"one"}', b"{}", id="an algorithm in another case"),
+        pytest.param(b'{"alg":"RS256 ","kid":"one"}', b"{}", id="an algorithm with a space"),
+        pytest.param(b'{"alg":"","kid":"one"}', b"{}", id="an empty algorithm"),
+        pytest.param(b'{"kid":"one"}', b"{}", id="no algorithm"),
+        pytest.param(b'{"alg":null,"kid":"one"}', b"{}", id="a null algorithm"),
+    ],
+)
+def test_what_is_signed_but_not_plain_is_refused(verifier: Verifier, header: bytes, payload: bytes) -> None:
+    with pytest.raises(Unauthenticated):
+        verifier.verify(resigned(header, payload))
+
+
+def altered(how: str) -> str:
+    """Return a good token in another spelling."""
+    good = token()
+    header, payload, signature = good.split(".")
+    last = {"A": "B", "Q": "R", "g": "h", "w": "x"}  # 256 bytes leave 4 spare bits, all zero in a canonical spelling
+    return {
+        "padded": f"{header}.{payload}.{signature}==",
+        "padded inside": f"{header}=.{payload}.{signature}",
+        "standard base64": good.replace("-", "+").replace("_", "/") + "+",
+        "spare bits set": f"{header}.{payload}.{signature[:-1]}{last[signature[-1]]}",
+        "a space before": f" {good}",
+        "a line end after": f"{good}\n",
+        "a NUL after": f"{good}\0",
+        "four parts": f"{good}.{signature}",
+        "five parts, as an encrypted token": f"{good}.a.b",
+        "two parts": f"{header}.{payload}",
+        "no signature": f"{header}.{payload}.",
+        "no header": f".{payload}.{signature}",
+        "JSON-serialised": json.dumps({"payload": payload, "protected": header, "signature": signature}),
+        "a quoted token": f'"{good}"',
+        "a token in a token": f"{header}.{base64url(good.encode())}.{signature}",
+        "a truncated signature": f"{header}.{payload}.{signature[:-4]}",
+        "percent-encoded dots": good.replace(".", "%2E"),
+        "letters that look alike": good.replace("e", "\u0435", 1),
+    }[how]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "padded",
+        "padded inside",
+        "standard base64",
+        "spare bits set",
+        "a space before",
+        "a line end after",
+        "a NUL after",
+        "four parts",
+        "five parts, as an encrypted token",
+        "two parts",
+        "no signature",
+        "no header",
+        "JSON-serialised",
+        "a quoted token",
+        "a token in a token",
+        "a truncated signature",
+        "percent-encoded dots",
+        "letters that look alike",
+    ],
+)
+def test_other_spellings_of_a_good_token_are_refused(verifier: Verifier, how: str) -> None:
+    with pytest.raises(Unauthenticated):
+        verifier.verify(altered(how))
+
+
+@pytest.mark.parametrize("bits", [2048, 3072, 4096])
+def test_tokens_of_every_usual_key_size_are_accepted(bits: int) -> None:
+    document = key_set(jwk(bits=bits))
+    keys = KeySource("https://keys", ["RS256"], fetch=lambda _: document)
+    signed = jwt.encode(claims(), private_key(bits=bits), "RS256", {"kid": "one"})
+
+    assert Verifier(ISSUER, {CLIENT_ID}, ["RS256"], keys).verify(signed)
+
+
+def test_rotated_keys_need_no_restart() -> None:
+    published, time_now = [jwk("old")], [0.0]
+    keys = KeySource("https://keys", ["RS256"], fetch=lambda _: key_set(*published), monotonic=lambda: time_now[0])
+    verifier = Verifier(ISSUER, {CLIENT_ID}, ["RS256"], keys)
+    verifier.verify(token("old"))
+
+    published.append(jwk("new"))
+    time_now[0] += 31
+
+    assert verifier.verify(token("new"))
+    assert verifier.verify(token("old"))

@@ -5,38 +5,68 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
 FETCH_TIMEOUT = 2.0
 MAX_BYTES = 256 * 1024
-MIN_RSA_BITS = 2048
-LOCAL_HOSTS = {"127.0.0.1", "localhost", "host.docker.internal"}
-"""Where http is good enough, because nothing leaves the machine."""
+MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
+MIN_EXPONENT, MAX_EXPONENT = 65537, 2**32 - 1
+"""RFC 8017 allows less, but small exponents have a history, and large ones cost whoever verifies."""
 
-Fetch = Callable[[str], bytes]
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 
 class KeysUnavailable(Exception):
     """The keys could not be fetched, or what came is not a key set."""
 
 
-def fetch(url: str) -> bytes:
-    """Fetch a key set within FETCH_TIMEOUT seconds per step; https, or http on this machine."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
-        raise KeysUnavailable(f"keys come over https, not from {url}")
-    with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT) as response:  # noqa: S310 - the scheme was checked
-        body: bytes = response.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise KeysUnavailable("the key set is too large")
-    return body
+@dataclass(frozen=True)
+class SigningKey:
+    """A public key and the one algorithm that it is used with."""
+
+    algorithm: str
+    public: PublicKey
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        raise KeysUnavailable("the issuer's address answers with a redirect")
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Fetches a key set over https, or over http where `allow_http` says that this is a laptop."""
+
+    allow_http: bool = False
+
+    def __call__(self, url: str) -> bytes:
+        """Return the document within FETCH_TIMEOUT seconds per step. Raises KeysUnavailable, OSError."""
+        if urlsplit(url).scheme not in ("https", "http" if self.allow_http else "https"):
+            raise KeysUnavailable(f"keys come over https, not from {url}")
+        opener = urllib.request.build_opener(_NoRedirects)
+        with opener.open(url, timeout=FETCH_TIMEOUT) as response:
+            return _limited(response)
+
+
+def _limited(response: IO[bytes]) -> bytes:
+    """Read a document that trickles in for no longer than one that comes at once."""
+    deadline, chunks = time.monotonic() + FETCH_TIMEOUT, []
+    while chunk := response.read1(MAX_BYTES):  # type: ignore[attr-defined] # HTTPResponse has it
+        chunks.append(chunk)
+        if sum(map(len, chunks)) > MAX_BYTES:
+            raise KeysUnavailable("the key set is too large")
+        if time.monotonic() > deadline:
+            raise KeysUnavailable(f"the key set did not arrive within {FETCH_TIMEOUT} s")
+    return b"".join(chunks)
 
 
 class KeySource:
@@ -50,23 +80,25 @@ class KeySource:
     def __init__(
         self,
         url: str,
+        algorithms: Collection[str],
         *,
-        fetch: Fetch = fetch,
+        fetch: Callable[[str], bytes],
         monotonic: Callable[[], float] = time.monotonic,
         lifetime: float = 3600,
         cooldown: float = 30,
         stale: float = 24 * 3600,
     ) -> None:
         self._url = url
+        self._algorithms = algorithms
         self._fetch = fetch
         self._monotonic = monotonic
         self._lifetime = lifetime
         self._cooldown = cooldown
         self._stale = stale
-        self._keys: Mapping[str, RSAPublicKey] = {}
+        self._keys: Mapping[str, SigningKey] = {}
         self._fetched_at = self._tried_at = float("-inf")
 
-    def key(self, kid: str) -> RSAPublicKey | None:
+    def key(self, kid: str) -> SigningKey | None:
         """Return the key of that id, or None. Raises KeysUnavailable when there are no usable keys at all."""
         if kid not in self._keys or self._age() > self._lifetime:
             self._refresh()
@@ -83,7 +115,7 @@ class KeySource:
             return
         self._tried_at = now
         try:
-            self._keys = parse_keys(self._fetch(self._url))
+            self._keys = parse_keys(self._fetch(self._url), self._algorithms)
         except (OSError, HTTPException, ValueError, KeysUnavailable) as error:
             if self._age() > self._stale:
                 raise KeysUnavailable(f"no keys from {self._url}: {error}") from error
@@ -91,18 +123,18 @@ class KeySource:
             self._fetched_at = now
 
 
-def parse_keys(document: bytes) -> Mapping[str, RSAPublicKey]:
-    """Return the usable keys of a key set by id: RSA, for signatures, RS256, 2048 bits or more, unique.
+def parse_keys(document: bytes, algorithms: Collection[str]) -> Mapping[str, SigningKey]:
+    """Return the usable keys of a key set by id: for signatures, of these algorithms, strong, with an id of its own.
 
     Raises KeysUnavailable when it is not a key set or holds no usable key.
     """
     try:
-        found = json.loads(document)["keys"]
-        usable = [key for key in found if _signs(key)]
-        ids = [key["kid"] for key in usable]
-        keys = {key["kid"]: public for key in usable if ids.count(key["kid"]) == 1 and (public := _rsa(key))}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        found = [key for key in json.loads(document)["keys"] if _signs(key)]
+        ids = [key["kid"] for key in found]
+        read = {key["kid"]: _read(key) for key in found if ids.count(key["kid"]) == 1}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise KeysUnavailable(f"not a key set: {error!r}") from error
+    keys = {kid: key for kid, key in read.items() if key and key.algorithm in algorithms}
     if not keys:
         raise KeysUnavailable("the key set holds no usable key")
     return keys
@@ -110,19 +142,38 @@ def parse_keys(document: bytes) -> Mapping[str, RSAPublicKey]:
 
 def _signs(key: Mapping[str, Any]) -> bool:
     return (
-        key.get("kty") == "RSA"
+        isinstance(key.get("kid"), str)
+        and isinstance(key.get("kty"), str)
         and key.get("use", "sig") == "sig"
-        and key.get("alg", "RS256") == "RS256"
-        and "verify" in key.get("key_ops", ["verify"])
-        and isinstance(key.get("kid"), str)
+        and "verify" in _listed(key.get("key_ops", ["verify"]))
+        and not {"d", "p", "q"} & key.keys()  # a private key that was published is everybody's
     )
 
 
-def _rsa(key: Mapping[str, Any]) -> RSAPublicKey | None:
-    try:
-        public = RSAAlgorithm.from_jwk({"kty": "RSA", "n": key["n"], "e": key["e"]})
-    except (InvalidKeyError, ValueError):
+def _listed(operations: Any) -> list[Any]:
+    return operations if isinstance(operations, list) else []
+
+
+def _read(key: Mapping[str, Any]) -> SigningKey | None:
+    """Return a JWK as a key with its one algorithm, or None when it is too weak or of another kind."""
+    kind = {"RSA": ("RS256", _rsa), "EC": ("ES256", _ec)}.get(key["kty"])
+    if kind is None or key.get("alg", kind[0]) != kind[0]:
         return None
-    if isinstance(public, RSAPublicKey) and public.key_size >= MIN_RSA_BITS:
-        return public
-    return None
+    try:
+        public = kind[1](key)
+    except (InvalidKeyError, ValueError, TypeError, KeyError):
+        return None
+    return SigningKey(kind[0], public) if public else None
+
+
+def _rsa(key: Mapping[str, Any]) -> PublicKey | None:
+    public = RSAAlgorithm.from_jwk({"kty": "RSA", "n": key["n"], "e": key["e"]})
+    if not isinstance(public, RSAPublicKey) or not MIN_RSA_BITS <= public.key_size <= MAX_RSA_BITS:
+        return None
+    exponent = public.public_numbers().e
+    return public if MIN_EXPONENT <= exponent <= MAX_EXPONENT and exponent % 2 else None
+
+
+def _ec(key: Mapping[str, Any]) -> PublicKey | None:
+    public = ECAlgorithm.from_jwk({"kty": "EC", "crv": key["crv"], "x": key["x"], "y": key["y"]})
+    return public if isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1) else None

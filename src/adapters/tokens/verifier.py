@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +15,15 @@ import jwt
 from adapters.tokens.keys import KeySource
 from domain.errors import Unauthenticated
 
-ALGORITHMS = ("RS256",)
 LEEWAY = 10
 """Seconds by which clocks may differ."""
 MAX_LENGTH = 8192
+COMPACT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}")
+"""The compact serialisation (RFC 7515, section 3.1) without padding; JSON-serialised and encrypted tokens differ."""
 REQUIRED = ["exp", "iat", "iss", "sub"]
 HEADER = {"alg", "kid", "typ"}
-"""What a header may say; anything else (jwk, jku, x5c, crit ...) would be somebody's suggestion of a key."""
+"""What a header may say; anything else (jwk, jku, x5c, crit, cty ...) would be somebody's suggestion of a key."""
+TYPES = ("JWT", "at+jwt")
 
 
 @dataclass(frozen=True)
@@ -34,55 +40,99 @@ class Claims:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Accepts access tokens of one issuer for some of its app clients, and nothing else."""
+    """Accepts access tokens of one issuer for some of its app clients, signed in some ways, and nothing else."""
 
     issuer: str
     client_ids: Collection[str]
+    algorithms: Sequence[str]
     keys: KeySource
 
     def verify(self, token: str) -> Claims:
         """Return the token's claims. Raises Unauthenticated, KeysUnavailable."""
+        if len(token) > MAX_LENGTH or not COMPACT.fullmatch(token):
+            raise Unauthenticated("not a token of ours: too long, or not a compact JWS")
+        header, payload, _ = (_decoded(part) for part in token.split("."))
+        key = self._key(_object(header))
+        _object(payload)
         try:
-            claims = self._decode(token)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=list(self.algorithms),
+                issuer=self.issuer,
+                leeway=LEEWAY,
+                options={"require": REQUIRED, "verify_aud": False},
+            )
         except jwt.PyJWTError as error:
             raise Unauthenticated(f"the token is not valid: {error}") from error
+        return self._claims(claims)
+
+    def _key(self, header: dict[str, Any]) -> Any:
+        if unknown := header.keys() - HEADER:
+            raise Unauthenticated(f"unexpected header {sorted(unknown)}")
+        kid, algorithm = header.get("kid"), header.get("alg")
+        if algorithm not in self.algorithms or header.get("typ", "JWT") not in TYPES or not isinstance(kid, str):
+            raise Unauthenticated("unexpected algorithm, type or key id")
+        key = self.keys.key(kid)
+        if key is None or key.algorithm != algorithm:
+            raise Unauthenticated("signed with an unknown key")
+        return key.public
+
+    def _claims(self, claims: dict[str, Any]) -> Claims:
         if claims.get("token_use") != "access":
             raise Unauthenticated("the token is not an access token")
-        if claims.get("client_id") not in self.client_ids:
+        client_id = claims.get("client_id")
+        if not isinstance(client_id, str) or client_id not in self.client_ids:
             raise Unauthenticated("the token was issued to another app client")
-        return _claims(claims)
-
-    def _decode(self, token: str) -> dict[str, Any]:
-        if len(token) > MAX_LENGTH:
-            raise jwt.DecodeError("longer than any token of ours")
-        header = jwt.get_unverified_header(token)
-        if unknown := set(header) - HEADER:
-            raise jwt.DecodeError(f"unexpected header {sorted(unknown)}")
-        if header.get("alg") not in ALGORITHMS or header.get("typ", "JWT") not in ("JWT", "at+jwt"):
-            raise jwt.DecodeError("unexpected algorithm or type")
-        key = self.keys.key(header["kid"]) if isinstance(header.get("kid"), str) else None
-        if key is None:
-            raise jwt.DecodeError("signed with an unknown key")
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=list(ALGORITHMS),
-            issuer=self.issuer,
-            leeway=LEEWAY,
-            options={"require": REQUIRED, "verify_aud": False},
+        groups = claims.get("cognito:groups", [])
+        texts = [claims.get("username", ""), claims.get("scope", ""), claims["sub"]]
+        if not claims["sub"] or not all(isinstance(text, str) for text in texts) or not _are_names(groups):
+            raise Unauthenticated("the token's claims are not of their kind")
+        return Claims(
+            sub=claims["sub"],
+            username=claims.get("username", ""),
+            client_id=client_id,
+            scope=claims.get("scope", ""),
+            groups=groups,
+            exp=int(claims["exp"]),
         )
-        return claims
 
 
-def _claims(claims: dict[str, Any]) -> Claims:
-    groups = claims.get("cognito:groups", [])
-    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise Unauthenticated("the token's groups are not a list of names")
-    return Claims(
-        sub=claims["sub"],
-        username=str(claims.get("username", "")),
-        client_id=claims["client_id"],
-        scope=str(claims.get("scope", "")),
-        groups=groups,
-        exp=int(claims["exp"]),
+def _are_names(groups: Any) -> bool:
+    """Say whether these are group names; none has a space, by which handlers part them."""
+    return isinstance(groups, list) and all(
+        isinstance(one, str) and one and not re.search(r"\s", one) for one in groups
     )
+
+
+def _decoded(part: str) -> bytes:
+    """Return a part's bytes. Raises Unauthenticated when they have another spelling too (RFC 4648, section 3.5)."""
+    try:
+        decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error:
+        raise Unauthenticated("the token is not base64url") from None
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part.encode():
+        raise Unauthenticated("the token is not canonical base64url")
+    return decoded
+
+
+def _object(document: bytes) -> dict[str, Any]:
+    """Return a JSON object. Raises Unauthenticated for anything else, and for names that come twice."""
+    try:
+        found = json.loads(document.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise Unauthenticated("the token does not hold plain JSON") from None
+    if not isinstance(found, dict):
+        raise Unauthenticated("the token does not hold an object")
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
