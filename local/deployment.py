@@ -58,11 +58,11 @@ def deploy(client: Callable[[str], Any], template: dict[str, Any], parameters: M
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         )
     except ClientError as error:
-        raise LocalError(f"template.yaml cannot be deployed: {error.response['Error']['Message']}") from error
+        raise LocalError(f"the template cannot be deployed: {error.response['Error']['Message']}") from error
     while (stack := cloudformation.describe_stacks(StackName=STACK)["Stacks"][0])["StackStatus"].endswith("PROGRESS"):
         time.sleep(0.05)
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise LocalError(f"template.yaml cannot be deployed: {_why(cloudformation, stack)}")
+        raise LocalError(f"the template cannot be deployed: {_why(cloudformation, stack)}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 

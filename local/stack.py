@@ -62,7 +62,7 @@ class Stack:
         self._step = step
         self._exit = AsyncExitStack()
         self._children: list[Child] = []
-        self._access_key = "local-admin"
+        self._access_key = f"LOCAL{secrets.token_hex(8).upper()}"
         self._secret_key = secrets.token_hex(20)
 
     async def start(self) -> StackInfo:

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import aiohttp
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
 from local.demo import CODE, Demo
 from local.stack import Options, Stack, running
-from local.state import SignIn, StackInfo, State
+from local.state import LocalError, SignIn, StackInfo, State
 
 SKU = "85123A"
 """A product of every stack, for the lines to paste."""
@@ -51,7 +52,10 @@ class Progress:
 def up(state: State, options: Options, console: Console) -> None:
     """Run a stack until SIGINT or SIGTERM. Raises LocalError when it cannot start or breaks."""
     with state.owned():
-        asyncio.run(_until_stopped(state, options, console))
+        try:
+            asyncio.run(_until_stopped(state, options, console))
+        except ClientError as error:
+            raise LocalError(f"the emulated AWS refused a step of the start: {error}") from error
 
 
 async def _until_stopped(state: State, options: Options, console: Console) -> None:

@@ -44,11 +44,11 @@ def _parse(record: KinesisStreamRecord) -> StockLevel | OrderStep:
 
 
 def _project(items: Sequence[StockLevel | OrderStep]) -> Mapping[int, Exception]:
-    levels = newest(item for item in items if isinstance(item, StockLevel))
+    levels = [item for item in items if isinstance(item, StockLevel)]
     errors = stock_view().write(levels)
     if steps := [item for item in items if isinstance(item, OrderStep)]:
         order_counts().count(steps)
-    _report(items, levels)
+    _report(items, newest(levels))
     return {
         index: errors[item.sku]
         for index, item in enumerate(items)

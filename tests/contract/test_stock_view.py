@@ -121,6 +121,14 @@ def test_hours_long_gone_are_forgotten(stock_view: Any) -> None:
     assert sold(stock_view, "13:09:59") == 4
 
 
+def test_a_new_sku_that_ships_at_once_has_sold_it(stock_view: Any) -> None:
+    """Its receipt and its first shipment may come in one batch, in any order."""
+    opening, shipped = level("TEA", 1, at=at("12:00")), level("TEA", 3, shipped_total=2, at=at("12:00"))
+    stock_view.write([shipped, opening])
+
+    assert sold(stock_view, "12:01") == 2
+
+
 def test_what_was_shipped_before_the_first_record_counts_as_long_ago(stock_view: Any) -> None:
     """A view that begins late, as after losing the stream's past, must not invent sales."""
     stock_view.write([level("TEA", 40, shipped_total=1000, at=at("12:00"))])

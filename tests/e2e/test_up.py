@@ -89,12 +89,12 @@ def test_a_template_that_sam_refuses(start: Start, clone: Clone) -> None:
 
 def test_a_resource_of_an_unknown_kind(start: Start, clone: Clone) -> None:
     clone.add_resource("  Odd:\n    Type: AWS::No::Such\n")
-    refuses(start(*clone.options), "template.yaml cannot be deployed", "AWS::No::Such")
+    refuses(start(*clone.options), "the template cannot be deployed", "AWS::No::Such")
 
 
 def test_a_resource_that_cannot_be_created(start: Start, clone: Clone) -> None:
     clone.change("UserPoolId: !Ref UserPool, Description", "UserPoolId: us-east-1_nosuch, Description")
-    refuses(start(*clone.options), "template.yaml cannot be deployed", "AdminGroup", "us-east-1_nosuch")
+    refuses(start(*clone.options), "the template cannot be deployed", "AdminGroup", "us-east-1_nosuch")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from adapters.aws import PARALLEL
-from domain.inventory.projection import Stock
+from domain.inventory.projection import Stock, newest, oldest
 from domain.inventory.stock import StockLevel
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ NEXT_HOUR = Step(
     values=(":hour", ":sold"),
 )
 FIRST = Step(
-    "sold_base = :shipped, sold = :sold, sold_hour = :hour",
+    "sold_base = :before, sold = :sold, sold_hour = :hour",
     "attribute_not_exists(version)",
-    values=(":hour", ":sold"),
+    values=(":hour", ":sold", ":before"),
 )
 
 
@@ -62,15 +62,17 @@ class DynamoStockView:
         self._parallel = parallel
 
     def write(self, levels: Collection[StockLevel]) -> Mapping[str, Exception]:
-        """Write each level unless the view has that version or a newer one; return the errors by sku.
+        """Write the newest level of each sku unless the view has that version or a newer one.
 
-        One conditional write per level, and one more for a sku's first write in an hour.
+        One conditional write per sku, and one more for a sku's first write in an hour. Returns the errors by sku.
         """
         if not levels:
             return {}
-        with ThreadPoolExecutor(min(self._parallel, len(levels))) as threads:
-            errors = threads.map(self._write_one, levels)
-            return {level.sku: error for level, error in zip(levels, errors, strict=True) if error}
+        first = oldest(levels)
+        written = newest(levels)
+        with ThreadPoolExecutor(min(self._parallel, len(written))) as threads:
+            errors = threads.map(lambda level: self._write_one(level, first[level.sku]), written)
+            return {level.sku: error for level, error in zip(written, errors, strict=True) if error}
 
     def read(self, sku: str, now: datetime) -> Stock | None:
         """Return one sku's stock."""
@@ -89,11 +91,11 @@ class DynamoStockView:
         )
         return (_level(item) for page in pages for item in page["Items"])
 
-    def _write_one(self, level: StockLevel) -> Exception | None:
+    def _write_one(self, level: StockLevel, first: StockLevel) -> Exception | None:
         hour = _minute(level.updated_at) // 60
-        step = FIRST if level.version == 1 else SAME_HOUR
+        step = FIRST if first.version == 1 else SAME_HOUR
         try:
-            while (held := self._try(level, step)) is not None:
+            while (held := self._try(level, step, first.shipped_total)) is not None:
                 if not held:
                     step = FIRST
                 elif _number(held, "version") >= level.version:
@@ -104,11 +106,15 @@ class DynamoStockView:
             return error
         return None
 
-    def _try(self, level: StockLevel, step: Step) -> Mapping[str, Any] | None:
+    def _try(self, level: StockLevel, step: Step, before: int) -> Mapping[str, Any] | None:
         """Write once; return None when written, else the item that stood in the way ({} for none)."""
         minute = str(_minute(level.updated_at))
         shipped = {"N": str(level.shipped_total)}
-        optional: dict[str, Any] = {":hour": {"N": str(int(minute) // 60)}, ":sold": {"M": {minute: shipped}}}
+        optional: dict[str, Any] = {
+            ":hour": {"N": str(int(minute) // 60)},
+            ":sold": {"M": {minute: shipped}},
+            ":before": {"N": str(before)},
+        }
         names: dict[str, Any] = {"ExpressionAttributeNames": dict.fromkeys(step.names, minute)} if step.names else {}
         try:
             self._client.update_item(

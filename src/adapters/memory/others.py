@@ -64,8 +64,8 @@ class MemoryStockView:
         self._history: dict[str, list[StockLevel]] = defaultdict(list)
 
     def write(self, levels: Collection[StockLevel]) -> Mapping[str, Exception]:
-        """Write each level unless the view has that version or a newer one; return the errors by sku."""
-        for level in levels:
+        """Write the newest level of each sku unless the view has that version or a newer one."""
+        for level in sorted(levels, key=lambda level: level.version):
             history = self._history[level.sku]
             if not history or history[-1].version < level.version:
                 history.append(level)

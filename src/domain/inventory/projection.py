@@ -38,7 +38,11 @@ class StockView(Protocol):
     """Where the projection is kept."""
 
     def write(self, levels: Collection[StockLevel]) -> Mapping[str, Exception]:
-        """Write each level unless the view has that version or a newer one; return the errors by sku."""
+        """Write the newest level of each sku unless the view has that version or a newer one.
+
+        For a sku that is new to the view its oldest level here says what had been shipped before.
+        Returns the errors by sku.
+        """
 
     def read(self, sku: str, now: datetime) -> Stock | None:
         """Return one sku's stock."""
@@ -56,11 +60,16 @@ class OrderCounts(Protocol):
 
 def newest(levels: Iterable[StockLevel]) -> Sequence[StockLevel]:
     """Return the highest version of each sku."""
-    best: dict[str, StockLevel] = {}
-    for level in levels:
-        if level.sku not in best or best[level.sku].version < level.version:
-            best[level.sku] = level
-    return list(best.values())
+    return list({level.sku: level for level in sorted(levels, key=_version)}.values())
+
+
+def oldest(levels: Iterable[StockLevel]) -> Mapping[str, StockLevel]:
+    """Return the lowest version of each sku, by sku."""
+    return {level.sku: level for level in sorted(levels, key=_version, reverse=True)}
+
+
+def _version(level: StockLevel) -> int:
+    return level.version
 
 
 def get_stock(sku: str, view: StockView, clock: Clock) -> Stock:
