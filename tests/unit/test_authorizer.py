@@ -92,6 +92,6 @@ def test_rest_denials_cover_the_stage_and_carry_nothing(authorize: Any, event: d
     assert answer["context"] == {}
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", f"bearer{token()}", f"Bearer {token()},Bearer x"])
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "bearer{}", "Bearer {},Bearer x"])
 def test_simple_denials_carry_nothing(authorize: Any, header: str) -> None:
-    assert authorize(http(header)) == {"isAuthorized": False}
+    assert authorize(http(header.format(token()))) == {"isAuthorized": False}
