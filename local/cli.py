@@ -129,6 +129,20 @@ def _status(info: StackInfo) -> dict[str, Any]:
 
 @app.command()
 @_plain_errors
+def env(state: StateOption = DEFAULT) -> None:
+    """Print what `aws` and boto3 need to reach the emulated AWS: eval "$(tradepost env)"."""
+    info = _stack(state)
+    for name, value in {
+        "AWS_ENDPOINT_URL": info.aws_url,
+        "AWS_DEFAULT_REGION": info.region,
+        "AWS_ACCESS_KEY_ID": info.access_key,
+        "AWS_SECRET_ACCESS_KEY": info.secret_key,
+    }.items():
+        typer.echo(f"export {name}={value}")
+
+
+@app.command()
+@_plain_errors
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False, state: StateOption = DEFAULT
 ) -> None:

@@ -40,7 +40,10 @@ class CustomResource:
 
 def custom_resources(template: dict[str, Any]) -> list[CustomResource]:
     """Take the custom resources out of a template and return them."""
-    names = [name for name, one in template["Resources"].items() if one["Type"].startswith("Custom::")]
+    names = {name for name, one in template["Resources"].items() if one["Type"].startswith("Custom::")}
+    for one in template["Resources"].values():
+        needed = one.get("DependsOn", [])
+        one["DependsOn"] = [name for name in ([needed] if isinstance(needed, str) else needed) if name not in names]
     return [CustomResource(name, template["Resources"].pop(name)) for name in names]
 
 
@@ -140,11 +143,15 @@ def _as_strings(node: Any) -> Any:
 def read_back(
     template: dict[str, Any], references: References, outputs: Mapping[str, str], code: Mapping[str, Path]
 ) -> Deployment:
-    """Return what the local cloud runs."""
+    """Return what the local cloud runs. Raises LocalError for event sources that it cannot run."""
+    if rules := [name for name, one in template["Resources"].items() if one["Type"] == "AWS::Events::Rule"]:
+        raise LocalError(f"{rules[0]}: the local cloud runs schedules of type ScheduleV2, not EventBridge rules")
     raw = {name: one.get("Properties", {}) for name, one in template["Resources"].items()}
     functions = references.resources("AWS::Lambda::Function", outputs).items()
     mappings = references.resources("AWS::Lambda::EventSourceMapping", outputs).items()
     schedules = references.resources("AWS::Scheduler::Schedule", outputs).items()
+    for name, one in mappings:
+        _refuse_unknown(name, one)
     (api,) = (one["Properties"] for one in template["Resources"].values() if one["Type"] == "AWS::ApiGatewayV2::Api")
     return Deployment(
         functions={name: _function(name, one, code[name]) for name, one in functions},
@@ -161,6 +168,14 @@ def read_back(
         schedules=tuple(_schedule(raw[name]["Target"]["Arn"]["Fn::GetAtt"][0], one) for name, one in schedules),
         outputs={name: value for name, value in outputs.items() if not name.startswith(References.PREFIX)},
     )
+
+
+def _refuse_unknown(name: str, mapping: Mapping[str, Any]) -> None:
+    """Raise LocalError for an event source that would silently not behave as on AWS."""
+    if not re.search(r":(sqs|kinesis):", mapping.get("EventSourceArn", "")):
+        raise LocalError(f"{name}: the local cloud polls SQS queues and Kinesis streams only")
+    if "FilterCriteria" in mapping:
+        raise LocalError(f"{name}: the local cloud does not filter events")
 
 
 def _function(name: str, properties: Mapping[str, Any], code: Path) -> Function:

@@ -84,10 +84,12 @@ class Child:
 
     async def stop(self, gently: signal.Signals, grace: float = 2.0) -> None:
         """End it and its group: gently first, then for certain after `grace` seconds."""
-        if self._process.returncode is None:
-            self._process.send_signal(gently)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), grace)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        await self._process.wait()
+        try:
+            if self._process.returncode is None:
+                self._process.send_signal(gently)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), grace)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()

@@ -54,7 +54,9 @@ class StackInfo:
     def client(self, service: str) -> Any:
         """Return a boto3 client with the emulated account's own keys; the Lambda service is the local one."""
         import boto3  # noqa: PLC0415 - 0.3 s that `tradepost url` must not pay
+        from botocore.config import Config  # noqa: PLC0415 - as boto3
 
+        slow = Config(read_timeout=910, retries={"total_max_attempts": 1})  # a function may run for 15 minutes, once
         make: Any = boto3.client  # its overloads take names of services, not any string
         return make(
             service,
@@ -62,6 +64,7 @@ class StackInfo:
             region_name=self.region,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
+            config=slow if service == "lambda" else None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import signal
 import time
@@ -60,8 +61,9 @@ def up(state: State, options: Options, console: Console) -> None:
 
 async def _until_stopped(state: State, options: Options, console: Console) -> None:
     work = asyncio.create_task(_run(state, options, console))
+    stop = functools.cache(work.cancel)  # a second Ctrl-C must not break into the clean-up
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     await asyncio.wait([work])
     if not work.cancelled():
         work.result()

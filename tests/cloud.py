@@ -99,7 +99,8 @@ class Cloud:
             of_type("AWS::Cognito::UserPool").values(),
             of_type("AWS::Cognito::UserPoolClient").values(),
         )
-        pool_id = cognito.create_user_pool(PoolName=unique(), **pool)["UserPool"]["Id"]
+        plain = {name: value for name, value in pool.items() if name != "DeletionProtection"}
+        pool_id = cognito.create_user_pool(PoolName=unique(), **plain)["UserPool"]["Id"]
         (group,) = of_type("AWS::Cognito::UserPoolGroup").values()
         cognito.create_group(UserPoolId=pool_id, GroupName=group["GroupName"])
         settings = {name: value for name, value in client.items() if name != "UserPoolId"}

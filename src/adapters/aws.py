@@ -6,12 +6,18 @@ and nowhere above.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -23,6 +29,29 @@ if TYPE_CHECKING:
 CONNECT, READ, TRIES = 1.0, 3.0, 2
 PARALLEL = 8
 """Connections that a client keeps open, and the most calls at once that an adapter makes."""
+
+
+THROTTLED = {
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Raise Unavailable where AWS cannot be reached in time, is broken, or asks for less traffic."""
+    try:
+        yield
+    except BotoCoreError as error:
+        raise Unavailable("a service behind this does not answer; try again") from error
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if error.response["Error"]["Code"] in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable("a service behind this is busy; try again") from error
+        raise
 
 
 @cache

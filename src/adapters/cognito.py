@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from adapters.aws import available
 from domain.errors import Conflict, FieldProblem, InvalidInput, TradepostError, Unauthenticated, Unavailable
 from domain.identity.users import Registration, Tokens
 
@@ -36,8 +37,9 @@ class CognitoAccounts:
         return answer["UserSub"]
 
     def confirm(self, username: str, code: str) -> None:
-        """Confirm an account. Raises InvalidInput for a wrong or old code."""
-        with _translated():
+        """Confirm an account. Raises InvalidInput for a wrong or old code, Conflict when it is confirmed already."""
+        confirmed = Conflict("this registration is confirmed already: sign in")
+        with _translated(NotAuthorizedException=confirmed):
             self._client.confirm_sign_up(ClientId=self._client_id, Username=username, ConfirmationCode=code)
 
     def login(self, username: str, password: str) -> Tokens:
@@ -55,11 +57,13 @@ class CognitoAccounts:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(**own: TradepostError) -> Iterator[None]:
+    """Turn Cognito's refusals into the domain's; `own` are those that mean something else in one operation."""
     try:
-        yield
+        with available():
+            yield
     except ClientError as error:
-        raise _refusal(error) from error
+        raise own.get(error.response["Error"]["Code"]) or _refusal(error) from error
 
 
 def _refusal(error: ClientError) -> Exception:
@@ -73,8 +77,9 @@ def _refusal(error: ClientError) -> Exception:
         "ExpiredCodeException": _invalid("code", "is no longer valid"),
         "InvalidPasswordException": _invalid("password", error.response["Error"].get("Message", "is too weak")),
         "InvalidParameterException": _invalid("body", error.response["Error"].get("Message", "is not accepted")),
-        "TooManyRequestsException": Unavailable("too many sign-ins at the moment; try again in a minute"),
-        "LimitExceededException": Unavailable("too many tries; try again later"),
+        "PasswordResetRequiredException": Conflict("the password must be reset before the next sign-in"),
+        "CodeDeliveryFailureException": Unavailable("the code could not be sent; try again later"),
+        "TooManyFailedAttemptsException": Unavailable("too many tries; try again later"),
     }
     return refusals.get(error.response["Error"]["Code"], error)
 

@@ -78,6 +78,9 @@ class Decisions(Outbox, Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Begin a transaction; commit at the end of the block, roll back when it raises."""
 
+    def prune(self, now: datetime, limit: int) -> int:
+        """Remove up to `limit` idempotency keys that have expired; return how many."""
+
     def order(self, order_id: str) -> Order | None:
         """Return one order with its lines."""
 

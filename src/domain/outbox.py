@@ -45,17 +45,24 @@ class Written:
     message: Message
 
 
+@dataclass(frozen=True)
+class Relayed:
+    """One round of a relay: the number of the last message it had in hand (0 for none), and how many it delivered."""
+
+    last: int
+    delivered: int
+
+
 class Outbox(Protocol):
     """The messages of committed transactions that are not known to be delivered."""
 
     def forget(self, ids: Collection[int]) -> None:
         """Remove delivered messages; unknown ids are fine."""
 
-    def relay(self, publisher: Publisher, written_before: datetime, limit: int) -> int:
-        """Send up to `limit` messages written before that time and forget those delivered.
+    def relay(self, publisher: Publisher, written_before: datetime, limit: int, after: int = 0) -> Relayed:
+        """Send up to `limit` messages numbered above `after`, written before that time; forget those delivered.
 
         Relays may run side by side: none waits for, or sends, what another has in hand.
-        Returns how many were delivered.
         """
 
     def waiting(self) -> int:
@@ -76,13 +83,12 @@ def deliver(written: Sequence[Written], outbox: Outbox, publisher: Publisher) ->
 
 
 def relay(outbox: Outbox, publisher: Publisher, clock: Clock, *, limit: int = 500) -> int:
-    """Send everything that was left behind, `limit` at a time; stop when a round delivers less.
+    """Try once to send everything that was left behind, `limit` at a time; return how many were delivered.
 
-    Returns how many messages were delivered.
+    What cannot be delivered waits for the next relay and holds up nothing behind it.
     """
-    total = 0
-    while delivered := outbox.relay(publisher, clock() - RELAY_AGE, limit):
-        total += delivered
-        if delivered < limit:
-            break
+    written_before, total, last = clock() - RELAY_AGE, 0, 0
+    while (done := outbox.relay(publisher, written_before, limit, last)).last:
+        total += done.delivered
+        last = done.last
     return total

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
+from domain.errors import Unavailable
 from handlers.telemetry import count, logger
 
 T = TypeVar("T")
@@ -18,7 +19,8 @@ Work = Callable[[Sequence[T]], Mapping[int, Exception]]
 class WholeBatchProcessor(BatchProcessor, Generic[T]):
     """Parses each record, does all of them at once, and reports each one's own outcome.
 
-    When the whole batch fails, each item is done alone, so that a poison message fails alone. Nothing raises
+    When the whole batch fails, each item is done alone, so that a poison message fails alone; when a part that
+    all need is unavailable, all fail at once and come back later. Nothing raises
     for the batch as a whole: what failed is named in the partial batch response and logged here.
     """
 
@@ -44,6 +46,8 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
     def _do(self, positions: Sequence[int], items: Sequence[T]) -> None:
         try:
             errors = self._work(items)
+        except Unavailable as error:
+            self._errors |= dict.fromkeys(positions, error)
         except Exception as error:
             if len(items) == 1:
                 self._errors[positions[0]] = error

@@ -6,6 +6,8 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomResourceEvent
+
 from adapters.postgres.migrations import all_migrations, migrate
 from handlers.telemetry import logger
 from handlers.wiring.database import database
@@ -22,25 +24,27 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Source: CloudFormation User Guide, "Custom resource request/response objects".
     """
+    request = CloudFormationCustomResourceEvent(event)
     try:
-        ran = [] if event["RequestType"] == "Delete" else migrate(database, all_migrations())
+        ran = [] if request.request_type == "Delete" else migrate(database, all_migrations())
     except Exception as error:
         logger.exception("migration failed")
-        return _tell(event, context, Status="FAILED", Reason=f"{error} (log stream {context.log_stream_name})"[:1000])
+        reason = f"{error} (log stream {context.log_stream_name})"[:1000]
+        return _tell(request, context, Status="FAILED", Reason=reason)
     logger.info("migrated", ran=ran)
-    return _tell(event, context, Status="SUCCESS", Data={"Ran": len(ran)})
+    return _tell(request, context, Status="SUCCESS", Data={"Ran": len(ran)})
 
 
-def _tell(event: dict[str, Any], context: LambdaContext, **outcome: Any) -> dict[str, Any]:
+def _tell(request: CloudFormationCustomResourceEvent, context: LambdaContext, **outcome: Any) -> dict[str, Any]:
     answer = {
-        "PhysicalResourceId": event.get("PhysicalResourceId") or f"schema-{context.function_name}",
-        "StackId": event["StackId"],
-        "RequestId": event["RequestId"],
-        "LogicalResourceId": event["LogicalResourceId"],
+        "PhysicalResourceId": request.physical_resource_id or f"schema-{context.function_name}",
+        "StackId": request.stack_id,
+        "RequestId": request.request_id,
+        "LogicalResourceId": request.logical_resource_id,
         **outcome,
     }
-    request = urllib.request.Request(  # noqa: S310 - CloudFormation's own presigned URL
-        event["ResponseURL"], json.dumps(answer).encode(), {"content-type": ""}, method="PUT"
+    put = urllib.request.Request(  # noqa: S310 - CloudFormation's own presigned URL
+        request.response_url, json.dumps(answer).encode(), {"content-type": ""}, method="PUT"
     )
-    urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310 - as above
+    urllib.request.urlopen(put, timeout=TIMEOUT).close()  # noqa: S310 - as above
     return answer

@@ -46,14 +46,20 @@ def _parse(record: KinesisStreamRecord) -> StockLevel | OrderStep:
 def _project(items: Sequence[StockLevel | OrderStep]) -> Mapping[int, Exception]:
     levels = [item for item in items if isinstance(item, StockLevel)]
     errors = stock_view().write(levels)
-    if steps := [item for item in items if isinstance(item, OrderStep)]:
-        order_counts().count(steps)
+    uncounted = _count([item for item in items if isinstance(item, OrderStep)])
     _report(items, newest(levels))
-    return {
-        index: errors[item.sku]
-        for index, item in enumerate(items)
-        if isinstance(item, StockLevel) and item.sku in errors
-    }
+    found = (errors.get(item.sku) if isinstance(item, StockLevel) else uncounted for item in items)
+    return {index: error for index, error in enumerate(found) if error}
+
+
+def _count(steps: Sequence[OrderStep]) -> Exception | None:
+    """Count orders; return what went wrong, which is no reason to write stock again."""
+    try:
+        if steps:
+            order_counts().count(steps)
+    except Exception as error:
+        return error
+    return None
 
 
 def _report(items: Sequence[StockLevel | OrderStep], levels: Sequence[StockLevel]) -> None:

@@ -1,4 +1,4 @@
-"""On a schedule: publish what a crash, or a queue that was down, left in the outbox."""
+"""On a schedule: publish what a crash, or a queue that was down, left in the outbox; drop expired keys."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
+MOST_PRUNED = 10_000
+"""Expired idempotency keys that one run removes; more than a minute brings."""
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:
     """Relay until nothing old is left; return how many were sent and how many wait."""
     relayed = relay(decisions(), publisher(), now)
     waiting = decisions().waiting()
+    decisions().prune(now(), MOST_PRUNED)
     count("OutboxRelayed", relayed)
     count("OutboxWaiting", waiting)
     return {"relayed": relayed, "waiting": waiting}

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -264,8 +265,8 @@ def test_a_relay_sends_what_is_older_as_it_was_written(decisions: Any, publisher
     old = publish(decisions, message(1, Topic.PLACED), message(2), at=NOON)
     publish(decisions, message(3), at=LATER)
 
-    assert decisions.relay(publisher, NOON, 10) == 0
-    assert decisions.relay(publisher, LATER, 10) == 2
+    assert decisions.relay(publisher, NOON, 10).delivered == 0
+    assert decisions.relay(publisher, LATER, 10).delivered == 2
     assert publisher.sent == list(old)
     assert decisions.waiting() == 1
 
@@ -273,10 +274,10 @@ def test_a_relay_sends_what_is_older_as_it_was_written(decisions: Any, publisher
 def test_a_relay_sends_the_oldest_up_to_its_limit(decisions: Any, publisher: MemoryPublisher) -> None:
     written = publish(decisions, *map(message, range(5)))
 
-    assert decisions.relay(publisher, LATER, 2) == 2
+    assert decisions.relay(publisher, LATER, 2).delivered == 2
     assert publisher.sent == list(written[:2])
-    assert decisions.relay(publisher, LATER, 10) == 3
-    assert decisions.relay(publisher, LATER, 10) == 0
+    assert decisions.relay(publisher, LATER, 10).delivered == 3
+    assert decisions.relay(publisher, LATER, 10).delivered == 0
 
 
 def test_a_relay_keeps_what_was_not_delivered(decisions: Any, publisher: MemoryPublisher) -> None:
@@ -286,8 +287,8 @@ def test_a_relay_keeps_what_was_not_delivered(decisions: Any, publisher: MemoryP
 
     publish(decisions, message(1), message(2))
 
-    assert decisions.relay(Odd(), LATER, 10) == 1
-    assert decisions.relay(publisher, LATER, 10) == 1
+    assert decisions.relay(Odd(), LATER, 10).delivered == 1
+    assert decisions.relay(publisher, LATER, 10).delivered == 1
     assert [one.message for one in publisher.sent] == [message(2)]
 
 
@@ -296,4 +297,30 @@ def test_nothing_is_sent_when_nothing_waits(decisions: Any) -> None:
         def send(self, messages: Sequence[Written]) -> Collection[int]:
             raise AssertionError("there is nothing to send")
 
-    assert decisions.relay(Surprised(), LATER, 10) == 0
+    assert decisions.relay(Surprised(), LATER, 10).delivered == 0
+
+
+def test_a_relay_goes_on_behind_what_it_had_in_hand(decisions: Any) -> None:
+    """So that messages which cannot be delivered hold up nothing."""
+    with decisions.transaction() as tx:
+        tx.publish([Message(Topic.EVENTS, "key", {"number": i}) for i in range(3)], NOON)
+        numbers = [written.id for written in tx.written]
+    down = MemoryPublisher()
+    down.down = True
+
+    first = decisions.relay(down, LATER, 2)
+    second = decisions.relay(down, LATER, 2, first.last)
+    third = decisions.relay(down, LATER, 2, second.last)
+
+    assert [first.last, second.last, third.last] == [numbers[1], numbers[2], 0]
+
+
+def test_expired_keys_are_pruned(decisions: Any) -> None:
+    with decisions.transaction() as tx:
+        for i, at in enumerate([NOON, NOON, NOON + timedelta(hours=1)]):
+            tx.claim(Key(f"scope-{i}", "print"), str(UUID(int=i)), at)
+
+    assert decisions.prune(NOON, 10) == 0
+    assert decisions.prune(NOON + RETENTION, 1) == 1
+    assert decisions.prune(NOON + RETENTION, 10) == 1
+    assert decisions.prune(NOON + RETENTION, 10) == 0

@@ -17,6 +17,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from domain.decisions import Receipt
+from domain.errors import Unavailable
 from domain.idempotency import Key
 from domain.orders.order import Status
 from domain.outbox import Message, Topic, Written
@@ -179,7 +180,7 @@ def test_what_is_locked_nobody_else_locks(shop: Shop, another: Connect, lock: st
 
     with shop.store.transaction() as tx:
         assert getattr(tx, lock)(what)
-        with pytest.raises(psycopg.errors.LockNotAvailable), PostgresDecisions(other).transaction() as second:
+        with pytest.raises(Unavailable), PostgresDecisions(other).transaction() as second:
             getattr(second, lock)(what)
 
 
@@ -193,7 +194,7 @@ def test_relays_side_by_side_send_every_message_once(shop: Shop, another: Connec
     def work(i: int) -> int:
         total = 0
         while shop_waits():
-            total += workers[i].relay(publishers[i], later, 10)
+            total += workers[i].relay(publishers[i], later, 10).delivered
         return total
 
     def shop_waits() -> bool:
@@ -214,10 +215,10 @@ def test_a_relay_passes_over_what_another_has_in_hand(shop: Shop, another: Conne
 
     class Slow:
         def send(self, messages: Sequence[Written]) -> Collection[int]:
-            assert other.relay(inner, later, 10) == 1
+            assert other.relay(inner, later, 10).delivered == 1
             return [one.id for one in messages]
 
-    assert shop.store.relay(Slow(), later, 3) == 3
+    assert shop.store.relay(Slow(), later, 3).delivered == 3
     assert [one.message.body["number"] for one in inner.sent] == [3]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +20,8 @@ class Context:
 
 
 @pytest.fixture
-def authorize(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the handler, loaded anew, with an issuer that publishes one key."""
+def authorize(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Yield the handler, loaded anew, with an issuer that publishes one key."""
     for name, value in {
         "TOKEN_ISSUER": ISSUER,
         "TOKEN_CLIENT_IDS": CLIENT_ID,
@@ -29,8 +31,10 @@ def authorize(monkeypatch: pytest.MonkeyPatch) -> Any:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(keys.Fetch, "__call__", lambda *_: key_set(jwk()))
-    module = importlib.reload(importlib.import_module("handlers.authorizer"))
-    return lambda event: module.handler(event, Context())
+    sys.modules.pop("handlers.authorizer", None)
+    module = importlib.import_module("handlers.authorizer")
+    yield lambda event: module.handler(event, Context())
+    del sys.modules["handlers.authorizer"]
 
 
 def rest(headers: dict[str, Any], **other: Any) -> dict[str, Any]:

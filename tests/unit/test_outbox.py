@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from domain.orders.order import Status
 from domain.outbox import RELAY_AGE, Topic, Written, deliver, relay
-from tests.shop import NOON, Clock, Shop
+from tests.shop import NOON, Shop
 
 
 def test_what_was_delivered_leaves_the_outbox(shop: Shop) -> None:
@@ -80,26 +80,22 @@ def test_a_relay_goes_on_in_rounds_until_little_is_left(shop: Shop) -> None:
     assert shop.store.waiting() == 0
 
 
-class Rounds:
-    """An outbox that says how many messages each round delivers."""
+def test_what_cannot_be_sent_is_tried_once_a_relay_and_holds_up_nothing(shop: Shop) -> None:
+    shop.publisher.down = True
+    for _ in range(5):
+        shop.place(("TEA", 1))
+    shop.publisher.down = False
+    shop.clock.tick(minutes=1)
+    oldest = min(shop.store.outbox)
 
-    def __init__(self, *delivered: int) -> None:
-        self.rounds = list(delivered)
-        self.forgotten: list[Collection[int]] = []
+    class Picky:
+        """A publisher that never delivers the oldest message."""
 
-    def relay(self, *_: object) -> int:
-        return self.rounds.pop(0)
+        def send(self, messages: Sequence[Written]) -> Collection[int]:
+            return [one.id for one in messages if one.id != oldest]
 
-    def forget(self, ids: Collection[int]) -> None:
-        self.forgotten.append(ids)
-
-
-def test_a_relay_stops_after_a_round_that_was_not_full(shop: Shop) -> None:
-    """What could not be sent now is tried at the next schedule, not at once again."""
-    outbox = Rounds(4, 3, 4)
-
-    assert relay(outbox, shop.publisher, Clock(), limit=4) == 7  # type: ignore[arg-type] # all that relay needs
-    assert outbox.rounds == [4]
+    assert relay(shop.store, Picky(), shop.clock, limit=1) == 9
+    assert list(shop.store.outbox) == [oldest]
 
 
 class Half:
@@ -120,9 +116,10 @@ def test_only_what_was_delivered_is_forgotten(shop: Shop) -> None:
 
 
 def test_nothing_is_forgotten_when_nothing_was_written_or_delivered(shop: Shop) -> None:
-    outbox = Rounds()
+    class Untouched:
+        """An outbox that nothing is asked of."""
+
+    outbox = Untouched()
     shop.publisher.down = True
 
-    deliver([], outbox, shop.publisher)  # type: ignore[arg-type] # all that deliver needs
-
-    assert outbox.forgotten == []
+    deliver([], outbox, shop.publisher)  # type: ignore[arg-type] # any call would fail

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from adapters.aws import PARALLEL
+from adapters.aws import PARALLEL, available
 from domain.inventory.projection import Stock, newest, oldest
 from domain.inventory.stock import StockLevel
 
@@ -76,7 +76,8 @@ class DynamoStockView:
 
     def read(self, sku: str, now: datetime) -> Stock | None:
         """Return one sku's stock."""
-        found = self._client.get_item(TableName=self._table, Key={"sku": {"S": sku}}, ConsistentRead=True)
+        with available():
+            found = self._client.get_item(TableName=self._table, Key={"sku": {"S": sku}}, ConsistentRead=True)
         if not (item := found.get("Item")):
             return None
         level = _level(item)

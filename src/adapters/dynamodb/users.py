@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from adapters.aws import available
 from domain.identity.users import User
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ class DynamoUsers:
             "name": {"S": user.name},
             "created_at": {"S": user.created_at.isoformat()},
         }
-        self._client.put_item(TableName=self._table, Item=item)
+        with available():
+            self._client.put_item(TableName=self._table, Item=item)
 
     def get(self, user_id: str) -> User | None:
         """Return one profile."""
-        found = self._client.get_item(TableName=self._table, Key={"id": {"S": user_id}}, ConsistentRead=True)
+        with available():
+            found = self._client.get_item(TableName=self._table, Key={"id": {"S": user_id}}, ConsistentRead=True)
         if not (item := found.get("Item")):
             return None
         return User(

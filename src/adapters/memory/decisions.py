@@ -13,7 +13,7 @@ from domain.decisions import Receipt, Transaction
 from domain.idempotency import RETENTION, Claim, Key
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, Order, Summary
-from domain.outbox import Message, Publisher, Written
+from domain.outbox import Message, Publisher, Relayed, Written
 
 
 @dataclass
@@ -130,13 +130,22 @@ class MemoryDecisions:
             for number in ids:
                 self._tables.outbox.pop(number, None)
 
-    def relay(self, publisher: Publisher, written_before: datetime, limit: int) -> int:
-        """Send up to `limit` messages written before that time and forget those delivered."""
+    def relay(self, publisher: Publisher, written_before: datetime, limit: int, after: int = 0) -> Relayed:
+        """Send up to `limit` messages numbered above `after`, written before that time; forget those delivered."""
         with self._lock:
-            left = [written for written, at in self._tables.outbox.values() if at < written_before][:limit]
+            waiting = [written for written, at in self._tables.outbox.values() if at < written_before]
+            left = [written for written in waiting if written.id > after][:limit]
             delivered = publisher.send(left) if left else []
             self.forget(delivered)
-            return len(delivered)
+            return Relayed(left[-1].id if left else 0, len(delivered))
+
+    def prune(self, now: datetime, limit: int) -> int:
+        """Remove up to `limit` idempotency keys that have expired; return how many."""
+        with self._lock:
+            expired = [scope for scope, (_, end) in self._tables.claims.items() if end <= now][:limit]
+            for scope in expired:
+                del self._tables.claims[scope]
+            return len(expired)
 
     def waiting(self) -> int:
         """Return how many messages wait."""

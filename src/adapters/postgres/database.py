@@ -55,20 +55,36 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Begin a transaction; commit at the end of the block, roll back when it raises."""
+        """Begin a transaction; commit at the end of the block, roll back when it raises.
+
+        Raises Unavailable when the server is lost on the way, or a lock or statement takes too long.
+        """
         connection = self.connection()
-        with connection.transaction():
+        with self._available(), connection.transaction():
             yield connection
+
+    def execute(self, sql: str, parameters: Any = None) -> psycopg.Cursor[TupleRow]:
+        """Run one statement outside a transaction. Raises Unavailable as `transaction` does."""
+        connection = self.connection()
+        with self._available():
+            return connection.execute(sql, parameters)
 
     def query(self, sql: str, parameters: Any = None) -> list[TupleRow]:
         """Run one statement outside a transaction and return its rows."""
-        return self.connection().execute(sql, parameters).fetchall()
+        return self.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
         """Close the connection, if there is one; the next use opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    @contextmanager
+    def _available(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.OperationalError as error:
+            raise Unavailable(f"the database {self.name} does not answer in time; try again") from error
 
     def _alive(self, connection: Connection) -> bool:
         if connection.closed:

@@ -22,7 +22,7 @@ from adapters.postgres.transaction import (
 from domain.decisions import Receipt, Transaction
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, Order, Status, Summary
-from domain.outbox import Message, Publisher, Topic, Written
+from domain.outbox import Message, Publisher, Relayed, Topic, Written
 
 
 class PostgresDecisions:
@@ -41,9 +41,9 @@ class PostgresDecisions:
         """Return one order with its lines."""
         if not is_uuid(order_id):
             return None
-        connection = self._database.connection()
-        rows = connection.execute(f"SELECT {SUMMARY} FROM orders WHERE id = %s", [order_id]).fetchall()
-        return next(iter(with_lines(connection, [order(row) for row in rows])), None)
+        with self._database.transaction() as connection:
+            rows = connection.execute(f"SELECT {SUMMARY} FROM orders WHERE id = %s", [order_id]).fetchall()
+            return next(iter(with_lines(connection, [order(row) for row in rows])), None)
 
     def events(self, order_id: str) -> Sequence[Event]:
         """Return an order's steps in order."""
@@ -73,26 +73,34 @@ class PostgresDecisions:
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
         """Return up to `limit` levels whose sku comes after `after`, in order of sku."""
         rows = self._database.query(
-            f'SELECT {LEVEL} FROM product_info WHERE sku COLLATE "C" > %s ORDER BY sku COLLATE "C" LIMIT %s',
+            f"SELECT {LEVEL} FROM product_info WHERE sku > %s ORDER BY sku LIMIT %s",
             [after, limit],
         )
         return [level(row) for row in rows]
 
     def forget(self, ids: Collection[int]) -> None:
         """Remove delivered messages; unknown ids are fine."""
-        self._database.connection().execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(ids)])
+        self._database.execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(ids)])
 
-    def relay(self, publisher: Publisher, written_before: datetime, limit: int) -> int:
-        """Send up to `limit` messages written before that time and forget those delivered."""
+    def relay(self, publisher: Publisher, written_before: datetime, limit: int, after: int = 0) -> Relayed:
+        """Send up to `limit` messages numbered above `after`, written before that time; forget those delivered."""
         with self._database.transaction() as connection:
             rows = connection.execute(
-                "SELECT id, topic, key, body FROM outbox WHERE written_at < %s"
+                "SELECT id, topic, key, body FROM outbox WHERE id > %s AND written_at < %s"
                 " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
-                [written_before, limit],
+                [after, written_before, limit],
             ).fetchall()
             delivered = publisher.send([_written(row) for row in rows]) if rows else []
             connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(delivered)])
-        return len(delivered)
+        return Relayed(rows[-1][0] if rows else 0, len(delivered))
+
+    def prune(self, now: datetime, limit: int) -> int:
+        """Remove up to `limit` idempotency keys that have expired; return how many."""
+        expired = "SELECT scope FROM idempotency_keys WHERE expires_at <= %s ORDER BY expires_at LIMIT %s"
+        removed = self._database.execute(
+            f"DELETE FROM idempotency_keys WHERE scope IN ({expired} FOR UPDATE SKIP LOCKED)", [now, limit]
+        )
+        return removed.rowcount
 
     def waiting(self) -> int:
         """Return how many messages wait."""

@@ -14,7 +14,7 @@ from adapters.postgres.database import Connection, Database
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 7_305_417
 """The advisory lock under which one migration at a time runs; any number, always the same."""
-TIMEOUTS = {"statement_timeout": "20s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
+TIMEOUTS = {"statement_timeout": "20s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
 """Set on the role, because RDS Proxy refuses start-up options."""
 
 

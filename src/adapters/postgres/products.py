@@ -24,9 +24,7 @@ class PostgresProducts:
         """Add a product. Raises Conflict when the sku is taken."""
         values = tuple(vars(product)[column] for column in COLUMNS.split(", "))
         try:
-            self._database.connection().execute(
-                f"INSERT INTO products ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", values
-            )
+            self._database.execute(f"INSERT INTO products ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", values)
         except psycopg.errors.UniqueViolation:
             raise Conflict(f"there is a product {product.sku} already") from None
 
@@ -37,7 +35,7 @@ class PostgresProducts:
 
     def page(self, limit: int, after: str = "") -> Sequence[Product]:
         """Return up to `limit` active products whose sku comes after `after`, in order of sku."""
-        return self._select('WHERE active AND sku COLLATE "C" > %s ORDER BY sku COLLATE "C" LIMIT %s', after, limit)
+        return self._select("WHERE active AND sku > %s ORDER BY sku LIMIT %s", after, limit)
 
     def _select(self, where: str, *parameters: Any) -> list[Product]:
         rows = self._database.query(f"SELECT {COLUMNS} FROM products {where}", parameters)

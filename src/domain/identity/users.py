@@ -47,7 +47,7 @@ class Accounts(Protocol):
     def sign_up(self, registration: Registration) -> str:
         """Make an account that waits for its code; return its subject.
 
-        Raises Conflict when the username or email is taken, InvalidInput for a password that breaks the policy.
+        Raises Conflict when the username is taken, InvalidInput for a password that breaks the policy.
         """
 
     def confirm(self, username: str, code: str) -> None:

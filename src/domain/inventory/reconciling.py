@@ -36,8 +36,8 @@ def reconcile(store: Decisions, view: StockView, clock: Clock, grace: timedelta)
 
     A level decided less than `grace` ago may still be on its way and is no difference yet.
     """
-    projected = {level.sku: level for level in view.levels()}
     settled = clock() - grace
+    projected = {level.sku: level for level in view.levels()}
     differences, compared = [], 0
     for decided in _all_levels(store):
         compared += 1

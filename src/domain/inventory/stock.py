@@ -45,7 +45,8 @@ class StockLevel:
 class Ledger:
     """The stock levels that one transaction has locked, and its changes to them.
 
-    However often a sku changes here it gets one new version. A sku without a row has no stock.
+    However often a sku changes here it gets one new version, and no earlier time than its last one, whatever the
+    clocks of different writers say. A sku without a row has no stock.
     """
 
     def __init__(self, levels: Iterable[StockLevel], at: datetime) -> None:
@@ -88,5 +89,5 @@ class Ledger:
             allocated=level.allocated + allocated,
             shipped_total=level.shipped_total + shipped_total,
             version=self._before[sku].version + 1,
-            updated_at=self._at,
+            updated_at=max(self._at, level.updated_at),
         )

@@ -24,7 +24,7 @@ def allocate_orders(
 ) -> Mapping[str, Order]:
     """Confirm or reject placed orders, all lines of an order or none, in one transaction.
 
-    Returns each order as it now stands, by id. Raises NotFound when an id is not an order; nothing
+    Returns the orders that were decided here, by id. Raises NotFound when an id is not an order; nothing
     happens then.
     """
 
@@ -55,7 +55,7 @@ def ship_orders(
 ) -> Mapping[str, Order]:
     """Ship confirmed orders in one transaction; cancelled ones stay where they are.
 
-    Returns each order as it now stands, by id. Raises NotFound when an id is not an order; nothing
+    Returns the orders that were decided here, by id. Raises NotFound when an id is not an order; nothing
     happens then.
     """
 
@@ -84,7 +84,7 @@ def _batch(
         waiting = [order for order in locked if order.status is expected]
         decided = decide(tx, waiting) if waiting else []
     deliver(tx.written, store, publisher)
-    return {order.id: order for order in (*locked, *decided)}
+    return {order.id: order for order in decided}
 
 
 def _save(tx: Transaction, orders: Sequence[Order], ledger: Ledger, clock: Clock) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from functools import cache
 
-from adapters.aws import client
+from adapters.aws import available, client
 from adapters.postgres.database import Database, Server
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
@@ -14,7 +14,8 @@ from adapters.postgres.products import PostgresProducts
 
 def server() -> Server:
     """Fetch where the server is, and the credentials of now."""
-    secret = client("secretsmanager").get_secret_value(SecretId=os.environ["DATABASE_SECRET_ARN"])
+    with available():
+        secret = client("secretsmanager").get_secret_value(SecretId=os.environ["DATABASE_SECRET_ARN"])
     found = json.loads(secret["SecretString"])
     return Server(found["host"], int(found["port"]), found["username"], found["password"])
 

@@ -1,7 +1,7 @@
 -- What one transaction must decide together. Lock order: orders by id, then product_info by sku.
 
 CREATE TABLE product_info (
-  sku text PRIMARY KEY,
+  sku text COLLATE "C" PRIMARY KEY,
   on_hand bigint NOT NULL CHECK (on_hand >= 0),
   allocated bigint NOT NULL CHECK (allocated BETWEEN 0 AND on_hand),
   shipped_total bigint NOT NULL CHECK (shipped_total >= 0),
@@ -44,7 +44,7 @@ CREATE TABLE order_events (
 
 CREATE TABLE receipts (
   id uuid PRIMARY KEY,
-  sku text NOT NULL REFERENCES product_info,
+  sku text COLLATE "C" NOT NULL REFERENCES product_info,
   quantity bigint NOT NULL CHECK (quantity > 0),
   reason text NOT NULL,
   order_id uuid REFERENCES orders,
@@ -59,6 +59,7 @@ CREATE TABLE idempotency_keys (
   resource uuid NOT NULL,
   expires_at timestamptz NOT NULL
 );
+CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at);
 
 CREATE TABLE outbox (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,5 +1,5 @@
 CREATE TABLE products (
-  sku text PRIMARY KEY,
+  sku text COLLATE "C" PRIMARY KEY,
   name text NOT NULL,
   description text NOT NULL,
   price_minor bigint NOT NULL CHECK (price_minor >= 0),
