@@ -15,7 +15,7 @@ LOOKS = 3
 PATIENCE = 60.0
 """Seconds in which something must move."""
 RETRY_PATIENCE = 240.0
-"""The same while messages are in flight or in the outbox: a lost worker's come back after 180 s, a relay takes 90 s."""
+"""The same while messages are in flight or in the outbox: a lost worker's come back after 200 s, a relay takes 90 s."""
 DELAY_PATIENCE = 960.0
 """The same while messages are delayed: SQS delays for at most 900 s."""
 

@@ -26,7 +26,7 @@ def clone() -> Iterator[Clone]:
     """Change the template so that poison is given up after seconds instead of minutes."""
     with folder_for_all() as folder:
         clone = Clone(folder)
-        clone.change(f"{ORDERS_QUEUE}180", f"{ORDERS_QUEUE}2")
+        clone.change(f"{ORDERS_QUEUE}200", f"{ORDERS_QUEUE}2")
         clone.change("OrdersDeadLetters.Arn, maxReceiveCount: 5", "OrdersDeadLetters.Arn, maxReceiveCount: 2")
         clone.change("MaximumRetryAttempts: 10", "MaximumRetryAttempts: 2")
         yield clone
