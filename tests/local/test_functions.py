@@ -459,7 +459,7 @@ async def test_stop_before_a_worker_has_started(bench: Bench) -> None:
         await bench.functions.stop()
         with pytest.raises(Stopped):
             await call
-    assert all(gone(child.pid) for child in children() - others)
+    await until(lambda: all(gone(child.pid) for child in children() - others))
 
     await until(lambda: psutil.Process().num_fds() == files)
 
@@ -486,7 +486,7 @@ async def test_stop_leaves_nothing_behind(bench: Bench) -> None:
     assert bench.functions
     await bench.functions.stop()
     assert time.monotonic() - began < 2
-    assert all(gone(process.pid) for process in started)
+    await until(lambda: all(gone(process.pid) for process in started))
     *running, waiting = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(answer, Invocation) and b"signal: killed" in answer.payload for answer in running)
     assert isinstance(waiting, Stopped)
