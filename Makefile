@@ -39,13 +39,14 @@ lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 clean: ## remove the environment and the local state
 	rm -rf .venv .tradepost .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache
 
-$(BIN)/python: .python-version
-	@test -n "$(PYTHON)" || { echo "Tradepost needs Python 3.11 or newer: install it, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }
+# A file of our own marks the environment: .venv/bin/python is a link to somebody else's file.
+.venv/.made: .python-version
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Tradepost needs Python 3.11 or newer: install it, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Creating .venv with $$($(PYTHON) --version) ..."
 	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; echo "Python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
-$(BIN)/.local: requirements/local.txt pyproject.toml $(BIN)/python
+$(BIN)/.local: requirements/local.txt pyproject.toml .venv/.made
 	@echo "Installing what the local cloud needs (once; about a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +16,9 @@ import typer
 from local.state import DEFAULT, ROOT, LocalError, StackInfo, State
 
 T = TypeVar("T")
+
+FOLLOWED = 20
+"""So many lines come before the new ones of a log that is followed."""
 
 app = typer.Typer(
     name="tradepost",
@@ -161,7 +165,12 @@ def status(
 @_plain_errors
 def invoke(
     function: Annotated[str, typer.Argument(help="Its name in template.yaml, such as HealthFunction.")],
-    event: Annotated[Path | None, typer.Option("--event", "-e", help="A file with the event; - for stdin.")] = None,
+    event: Annotated[
+        Path | None,
+        typer.Option(
+            "--event", "-e", help="A file with the event; - for stdin.", show_default="the first of its events/"
+        ),
+    ] = None,
     state: StateOption = DEFAULT,
 ) -> None:
     """Invoke a function and print its answer; exits 1 when the function failed."""
@@ -169,7 +178,7 @@ def invoke(
 
     info = _stack(state)
     try:
-        answer = info.client("lambda").invoke(FunctionName=function, Payload=_event(event))
+        answer = info.client("lambda").invoke(FunctionName=function, Payload=_event(event or _sample(function)))
     except ClientError as error:
         _check_known(info, function)
         raise LocalError(error.response["Error"]["Message"]) from error
@@ -185,6 +194,11 @@ def _check_known(info: StackInfo, function: str) -> None:
     if function not in known:
         near = difflib.get_close_matches(function, known) or sorted(known)
         raise LocalError(f"there is no function {function}; there is {', '.join(near)}")
+
+
+def _sample(function: str) -> Path | None:
+    folder = re.sub("(?<!^)(?=[A-Z])", "-", function.removesuffix("Function")).lower()
+    return next(iter(sorted((ROOT / "events" / folder).glob("*.json"))), None)
 
 
 def _event(file: Path | None) -> bytes:
@@ -205,6 +219,10 @@ def _event(file: Path | None) -> bytes:
 def logs(
     function: Annotated[str | None, typer.Argument(help="One function only.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    last: Annotated[
+        int | None,
+        typer.Option("--lines", "-n", min=0, help="The last so many only.", show_default="all, or 20 to follow"),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Metrics and start and end marks too.")] = False,
     state: StateOption = DEFAULT,
 ) -> None:
@@ -215,9 +233,12 @@ def logs(
     path = folder.log / "functions.log"
     if not path.exists():
         folder.read()
-    if function not in (None, PLATFORM) and _runs(folder):
+    if not _runs(folder):
+        typer.echo("tradepost: no stack runs; this is the log of the last one", err=True)
+    elif function not in (None, PLATFORM):
         _check_known(folder.read(), function)
-    for entry in entries(path, function, follow=follow, running=lambda: _runs(folder)):
+    first = FOLLOWED if follow and last is None else last
+    for entry in entries(path, function, last=first, follow=follow, running=lambda: _runs(folder)):
         if line := readable(entry, everything=everything):
             typer.echo(line)
 

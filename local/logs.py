@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 PLATFORM = "platform"
 """The name under which event sources and gateway speak."""
@@ -21,8 +22,9 @@ NOISE = ("START RequestId", "END RequestId")
 class FunctionLog:
     """One file, a line per line: {"at", "function", "request_id", "line"}."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remark: Callable[[str], None]) -> None:
         self.path = path
+        self._remark = remark
         self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def write(self, function: str, request_id: str | None, line: str) -> None:
@@ -31,17 +33,25 @@ class FunctionLog:
         self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
     def say(self, line: str) -> None:
-        """Append a line of the local cloud's own."""
+        """Append a line of the local cloud's own, and tell it to whoever watches."""
         self.write(PLATFORM, None, line)
+        self._remark(line)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def entries(path: Path, function: str | None, *, follow: bool, running: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """Return the log's entries, of one function or of all; wait for more while `follow` and the stack runs."""
+def entries(
+    path: Path, function: str | None, *, follow: bool, running: Callable[[], bool], last: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Return the log's entries, of one function or of all; wait for more while `follow` and the stack runs.
+
+    `last` limits how many of those that are there already come first.
+    """
     with path.open(encoding="utf-8") as file:
+        if last is not None:
+            yield from _last(file, function, last)
         while True:
             line = file.readline()
             if line.endswith("\n"):
@@ -53,6 +63,18 @@ def entries(path: Path, function: str | None, *, follow: bool, running: Callable
                 time.sleep(0.1)
             else:
                 return
+
+
+def _last(file: IO[str], function: str | None, number: int) -> Iterator[dict[str, Any]]:
+    written: deque[dict[str, Any]] = deque(maxlen=number)
+    for line in iter(file.readline, ""):
+        if not line.endswith("\n"):
+            file.seek(file.tell() - len(line.encode()))
+            break
+        entry = json.loads(line)
+        if function in (None, entry["function"]):
+            written.append(entry)
+    yield from written
 
 
 def readable(entry: dict[str, Any], *, everything: bool) -> str | None:

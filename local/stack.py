@@ -39,9 +39,11 @@ from local.template import code_folders, translate
 REGION = "us-east-1"
 HOST = "127.0.0.1"
 SESSION_SECONDS = 3600
+IDLE_SECONDS = 60
+"""How long a worker without work is kept, so that an idle stack is small."""
 
-Step = Callable[[str], None]
-"""Told what begins now, for people who wait."""
+Say = Callable[[str], None]
+"""Tells people something: what begins now, or what went wrong beside the functions."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,11 @@ class Options:
 class Stack:
     """A stack as it starts. Every part registers its own end, so a failure leaves nothing half-started."""
 
-    def __init__(self, state: State, options: Options, step: Step) -> None:
+    def __init__(self, state: State, options: Options, step: Say, remark: Say) -> None:
         self._state = state
         self._options = options
         self._step = step
+        self._remark = remark
         self._exit = AsyncExitStack()
         self._children: list[Child] = []
         self._access_key = f"LOCAL{secrets.token_hex(8).upper()}"
@@ -67,7 +70,6 @@ class Stack:
 
     async def start(self) -> StackInfo:
         """Start everything and return how to reach it. Raises LocalError; `stop` must be called either way."""
-        _refuse_busy(self._options.port)
         self._step("reading template.yaml")
         template = await asyncio.to_thread(translate, self._options.template, self._options.parameters, REGION)
         self._step("starting PostgreSQL and the emulated AWS")
@@ -77,8 +79,9 @@ class Stack:
         customs = custom_resources(template)
         deployment = await asyncio.to_thread(self._deploy, template, cluster)
         self._step("migrating the databases")
-        log = FunctionLog(self._state.log / "functions.log")
+        log = FunctionLog(self._state.log / "functions.log", self._remark)
         self._exit.callback(log.close)
+        _check_handlers(deployment)
         functions = self._functions(deployment, log)
         self._exit.push_async_callback(functions.stop)
         for custom in customs:
@@ -208,7 +211,12 @@ class Stack:
 
         environment = {"AWS_ENDPOINT_URL": self._aws_url, "TMPDIR": str(self._state.tmp)}
         return Functions(
-            deployment.functions, credentials=credentials, environment=environment, region=REGION, log=log.write
+            deployment.functions,
+            credentials=credentials,
+            environment=environment,
+            region=REGION,
+            log=log.write,
+            idle_seconds=IDLE_SECONDS,
         )
 
     def _consume(
@@ -273,6 +281,14 @@ def _first_needed(deployment: Deployment) -> set[str]:
     return sources | placing
 
 
+def _check_handlers(deployment: Deployment) -> None:
+    """Raise LocalError for a function whose module does not exist, rather than a 500 at its first call."""
+    for function in deployment.functions.values():
+        module = function.code / f"{function.handler.rpartition('.')[0].replace('.', '/')}.py"
+        if not module.is_file():
+            raise LocalError(f"{function.name}: its Handler is {function.handler}, but there is no {module}")
+
+
 def _refuse_busy(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -287,9 +303,10 @@ def _busy(port: int) -> LocalError:
 
 
 @asynccontextmanager
-async def running(state: State, options: Options, step: Step) -> AsyncIterator[tuple[Stack, StackInfo]]:
+async def running(state: State, options: Options, step: Say, remark: Say) -> AsyncIterator[tuple[Stack, StackInfo]]:
     """Run a stack for as long as the block."""
-    stack = Stack(state, options, step)
+    _refuse_busy(options.port)
+    stack = Stack(state, options, step, remark)
     try:
         yield stack, await stack.start()
     finally:

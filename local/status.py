@@ -58,7 +58,7 @@ class StatusReport:
             "outbox": outbox,
             "streams_idle": streams_idle,
             "sources": [poller.status() for poller in self._pollers],
-            "functions": self._functions.status(),
+            "functions": dict(sorted(self._functions.status().items())),
         }
 
     def _is_consumed(self, name: str) -> bool:

@@ -44,6 +44,11 @@ class Progress:
         if self._status:
             self._status.update(text)
 
+    def remark(self, text: str) -> None:
+        """Tell of something that went wrong beside the functions, whenever it happens."""
+        self._console.print(f"[dim]{time.strftime('%H:%M:%S')}[/]  ", end="", highlight=False)
+        self._console.print(text, highlight=False, markup=False)
+
     def end(self) -> None:
         """Say that nothing is under way any more."""
         if self._status:
@@ -62,7 +67,7 @@ def up(state: State, options: Options, console: Console) -> None:
 async def _until_stopped(state: State, options: Options, console: Console) -> None:
     work = asyncio.create_task(_run(state, options, console))
     stop = functools.cache(work.cancel)  # a second Ctrl-C must not break into the clean-up
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     await asyncio.wait([work])
     if not work.cancelled():
@@ -72,7 +77,7 @@ async def _until_stopped(state: State, options: Options, console: Console) -> No
 async def _run(state: State, options: Options, console: Console) -> None:
     progress = Progress(console)
     try:
-        async with running(state, options, progress.step) as (stack, info):
+        async with running(state, options, progress.step, progress.remark) as (stack, info):
             filled = await _fill(info, progress)
             stack.rest()
             state.write(filled.info)
@@ -121,7 +126,7 @@ def _show(filled: Filled, console: Console) -> None:
     for name, sign_in in info.users.items():
         table.add_row(name, _sign_in(sign_in))
     table.add_row("products", str(filled.products))
-    table.add_row("logs", "tradepost logs --follow")
+    table.add_row("logs", ".venv/bin/tradepost logs --follow")
     console.print()
     console.print(table, highlight=False)
     console.print("\nTry it (tokens live for an hour; `tradepost token customer` prints a new one):\n")
@@ -149,6 +154,7 @@ def curl_lines(url: str, token: str) -> list[str]:
         f"""{post} $URL/user/confirm -d '{{"username":"grace","code":"{CODE}"}}'""",
         f"TOKEN=$({post} $URL/user/login -d '{{{person}}}' | {parse})",
         f"""{post} $URL/orders {signed_in} -H 'Idempotency-Key: first' -d '{order}'""",
+        "sleep 2",
         f"curl -sw '\\n' $URL/orders {signed_in}",
         f"curl -sw '\\n' $URL/inventory/{SKU} {signed_in}",
     ]

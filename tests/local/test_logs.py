@@ -25,7 +25,7 @@ def shown(line: str, *, everything: bool = False) -> str | None:
 
 
 def write(path: Path, *lines: tuple[str, str]) -> None:
-    log = FunctionLog(path)
+    log = FunctionLog(path, print)
     for function, line in lines:
         log.write(function, "r1", line)
     log.close()
@@ -41,12 +41,21 @@ def test_entries_are_those_of_one_function_or_of_all(path: Path) -> None:
     ]
 
 
-def test_the_local_cloud_s_own_lines_have_a_name(path: Path) -> None:
-    log = FunctionLog(path)
+def test_the_local_cloud_s_own_lines_have_a_name_and_are_told(path: Path) -> None:
+    said: list[str] = []
+    log = FunctionLog(path, said.append)
     log.say("a queue went away")
     log.close()
     (entry,) = entries(path, "platform", follow=False, running=lambda: True)
     assert (entry["request_id"], entry["line"]) == (None, "a queue went away")
+    assert said == ["a queue went away"]
+
+
+@pytest.mark.parametrize(("last", "read"), [(0, []), (1, ["three"]), (2, ["one", "three"]), (9, ["one", "three"])])
+def test_the_last_lines_of_a_function(path: Path, last: int, read: list[str]) -> None:
+    write(path, ("A", "one"), ("B", "two"), ("A", "three"))
+
+    assert [one["line"] for one in entries(path, "A", follow=False, running=lambda: True, last=last)] == read
 
 
 def test_following_waits_for_whole_lines_and_ends_with_the_stack(path: Path) -> None:
