@@ -129,6 +129,40 @@ def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
     assert answer.problem() == (413, "too-large")
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        pytest.param('{"username": "a", "username": "b", "password": "x"}', "twice", id="a member twice"),
+        pytest.param('{"username": "a", "password": NaN}', "NaN", id="NaN"),
+        pytest.param('{"username": "a", "password": -Infinity}', "Infinity", id="infinity"),
+        pytest.param('{"username": "a\\u0000", "password": "x"}', "NUL", id="an escaped NUL"),
+        pytest.param('{"username": "a\0", "password": "x"}', "JSON", id="a NUL"),
+        pytest.param('{"user\\u0000name": "a"}', "NUL", id="a NUL in a name"),
+        pytest.param('{"a": [["\\u0000"]]}', "NUL", id="a NUL further down"),
+        pytest.param('{"username": ' + "9" * 5000 + "}", "digits", id="a huge number"),
+        pytest.param('{"a":' * 5000 + "1" + "}" * 5000, "deeply", id="deep nesting"),
+        pytest.param("{'username': 'a'}", "line 1, column 2", id="no JSON"),
+    ],
+)
+def test_what_parsers_read_differently_is_refused_and_said(call: Call, body: str, problem: str) -> None:
+    answer = call("login_user", body)
+
+    assert (answer.status, answer.body["errors"][0]["field"]) == (400, "body")
+    assert problem in answer.body["errors"][0]["message"]
+
+
+def test_half_a_character_is_refused(call: Call) -> None:
+    answer = call("login_user", '{"username": "\\ud800", "password": "x"}')
+
+    assert (answer.status, answer.body["errors"][0]["field"]) == (400, "username")
+
+
+def test_bytes_that_are_no_text_are_refused(call: Call) -> None:
+    answer = call("login_user", base64.b64encode(b'{"username": "\xff"}').decode(), base64_encoded=True)
+
+    assert (answer.status, answer.body["errors"][0]["message"]) == (400, "is not UTF-8 text")
+
+
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", "7", '"text"', "{}x", '{"a": NaN}', "[" * 5000])
 def test_what_is_no_json_object_is_refused(call: Call, body: str) -> None:
     answer = call("login_user", body)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +15,7 @@ from handlers.http.request import Request
 from handlers.http.response import Refused
 
 MAX_BYTES = 1_000_000
+MAX_DIGITS = 19
 
 
 class Body(BaseModel):
@@ -31,13 +33,60 @@ def read(request: Request, model: type[Model]) -> Model:
     if media_type != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type", "send the body as application/json")
     try:
-        return model.model_validate_json(_bytes(request))
+        return model.model_validate(_json(_bytes(request)))
     except ValidationError as error:
         problems = [
             FieldProblem(_path(one["loc"]), one["msg"])
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise InvalidInput("the body breaks the rules named here", problems) from None
+
+
+def _json(body: bytes) -> Any:
+    """Return what the body says in plain JSON (RFC 8259); what parsers read differently is refused (RFC 7493)."""
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_object, parse_int=_integer, parse_constant=_no_number)
+        _check_texts(found)
+    except UnicodeDecodeError:
+        problem = "is not UTF-8 text"
+    except RecursionError:
+        problem = "is nested too deeply"
+    except json.JSONDecodeError as error:
+        problem = f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+    except ValueError as error:
+        problem = str(error)
+    else:
+        return found
+    raise InvalidInput("the body cannot be read", [FieldProblem("body", problem)])
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("names a member twice")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"holds a whole number of more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"holds {constant}, which is no number in JSON")
+
+
+def _check_texts(value: Any) -> None:
+    """Raise ValueError for a NUL, which no database of ours keeps, anywhere in the body."""
+    if isinstance(value, dict):
+        for item in (*value, *value.values()):
+            _check_texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_texts(item)
+    elif isinstance(value, str) and "\0" in value:
+        raise ValueError("holds a NUL character")
 
 
 def _bytes(request: Request) -> bytes:
