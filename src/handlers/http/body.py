@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -15,7 +16,8 @@ from handlers.http.request import Request
 from handlers.http.response import Refused
 
 MAX_BYTES = 1_000_000
-MAX_DIGITS = 19
+MAX_DIGITS = 400
+"""Smaller numbers are judged by the field that they stand in; larger ones are not even read."""
 
 
 class Body(BaseModel):
@@ -46,7 +48,7 @@ def _json(body: bytes) -> Any:
     """Return what the body says in plain JSON (RFC 8259); what parsers read differently is refused (RFC 7493)."""
     try:
         found = json.loads(body.decode(), object_pairs_hook=_object, parse_int=_integer, parse_constant=_no_number)
-        _check_texts(found)
+        nul = [FieldProblem(_path(place), "holds a NUL character") for place in _nul_places(found)]
     except UnicodeDecodeError:
         problem = "is not UTF-8 text"
     except RecursionError:
@@ -56,6 +58,8 @@ def _json(body: bytes) -> Any:
     except ValueError as error:
         problem = str(error)
     else:
+        if nul:
+            raise InvalidInput("the body holds characters that cannot be kept", nul)
         return found
     raise InvalidInput("the body cannot be read", [FieldProblem("body", problem)])
 
@@ -77,16 +81,16 @@ def _no_number(constant: str) -> None:
     raise ValueError(f"holds {constant}, which is no number in JSON")
 
 
-def _check_texts(value: Any) -> None:
-    """Raise ValueError for a NUL, which no database of ours keeps, anywhere in the body."""
+def _nul_places(value: Any, place: tuple[int | str, ...] = ()) -> Iterator[tuple[int | str, ...]]:
+    """Return where the body holds a NUL, which no database of ours keeps."""
     if isinstance(value, dict):
-        for item in (*value, *value.values()):
-            _check_texts(item)
+        for name, item in value.items():
+            yield from [place] if "\0" in name else _nul_places(item, (*place, name))
     elif isinstance(value, list):
-        for item in value:
-            _check_texts(item)
+        for index, item in enumerate(value):
+            yield from _nul_places(item, (*place, index))
     elif isinstance(value, str) and "\0" in value:
-        raise ValueError("holds a NUL character")
+        yield place
 
 
 def _bytes(request: Request) -> bytes:
