@@ -7,6 +7,7 @@ TradepostError
 ├── NotFound           there is no such thing, or it belongs to somebody else
 ├── Conflict           the state of the thing does not allow it now
 │   └── InFlight       the same request is being answered already
+├── PreconditionFailed the thing has another version than the caller expects
 ├── KeyReused          an idempotency key came again with another request
 └── Unavailable        a part that this needs does not answer; trying again may help
 """
@@ -55,6 +56,10 @@ class Conflict(TradepostError):
 
 class InFlight(Conflict):
     """The same request, under the same idempotency key, is being answered right now."""
+
+
+class PreconditionFailed(TradepostError):
+    """The thing has another version than the caller expects: somebody else was first."""
 
 
 class KeyReused(TradepostError):

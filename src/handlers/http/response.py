@@ -24,6 +24,7 @@ STATUSES: Mapping[type[TradepostError], tuple[HTTPStatus, str]] = {
     errors.NotFound: (HTTPStatus.NOT_FOUND, "not-found"),
     errors.InFlight: (HTTPStatus.CONFLICT, "request-in-flight"),
     errors.Conflict: (HTTPStatus.CONFLICT, "conflict"),
+    errors.PreconditionFailed: (HTTPStatus.PRECONDITION_FAILED, "precondition-failed"),
     errors.KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
     errors.Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
 }
