@@ -1,0 +1,1 @@
+"""Items: notes that belong to one person alone."""
