@@ -19,12 +19,12 @@ PATH = "/:@!$&'()*+,;="
 @endpoint
 def handler(request: Request) -> Response:
     """Answer 308 to the path without its last slash, 405 with the methods that the path has, or 404."""
-    path = request.event.raw_path
+    path = request.url_path
     bare = path.rstrip("/")
     if not (methods := allowed(bare)):
         return problem(HTTPStatus.NOT_FOUND, "not-found", f"there is no {path}")
-    if request.event.http_method not in methods:
+    if request.method not in methods:
         detail = f"{bare} answers {', '.join(methods)}"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"allow": ", ".join(methods)})
-    query = f"?{request.event.raw_query_string}" if request.event.raw_query_string else ""
+    query = f"?{request.event['rawQueryString']}" if request.event.get("rawQueryString") else ""
     return Response(HTTPStatus.PERMANENT_REDIRECT, None, {"location": f"{quote(bare, PATH)}{query}"})

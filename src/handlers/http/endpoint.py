@@ -6,10 +6,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
-
 from domain.errors import TradepostError, Unavailable
-from handlers.http.request import Request
+from handlers.http.request import Request, front_door
 from handlers.http.response import Refused, Response, problem, refusal
 from handlers.telemetry import logger
 
@@ -26,11 +24,11 @@ def endpoint(answer: Callable[[Request], Response]) -> Callable[[dict[str, Any],
 
     @logger.inject_lambda_context(clear_state=True)
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        request = Request(APIGatewayProxyEventV2(event), context)
+        request = Request(front_door(event), context)
         logger.set_correlation_id(request.id)
         response = _answer(answer, request)
-        logger.info("answered", route=request.event.route_key, status=int(response.status))
-        return response.event(request.id)
+        logger.info("answered", route=request.route, status=int(response.status))
+        return response.event(request.id, request.event)
 
     return handler
 

@@ -43,7 +43,7 @@ def required_key(request: Request, caller: Caller, operation: str, body: Body) -
     if not 1 <= len(value) <= MAX_LENGTH:
         detail = f"send a new unique value, such as a UUID, of 1 to {MAX_LENGTH} characters with each new request"
         raise InvalidInput("an Idempotency-Key is required", [FieldProblem("Idempotency-Key", detail)])
-    asked = {"path": request.event.path_parameters, "body": body.model_dump(mode="json")}
+    asked = {"path": dict(request.parameters), "body": body.model_dump(mode="json")}
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return Key(f"{caller.sub}#{operation}#{value}", sha256(canonical.encode()).hexdigest())
 

@@ -1,19 +1,40 @@
-"""What a handler may ask of an HTTP request."""
+"""What a handler may ask of an HTTP request, whichever front door it came through.
+
+HTTP API and function URL (payload format 2.0), REST API (1.0), Application Load Balancer with single or multi-value
+headers. Sources: Lambda Developer Guide, "Invoking a Lambda function using an Amazon API Gateway endpoint", "Process
+Application Load Balancer requests with Lambda" and "Invoking Lambda function URLs".
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from aws_lambda_powertools.utilities.data_classes import ALBEvent, APIGatewayProxyEvent, APIGatewayProxyEventV2
 
 from domain.errors import Forbidden, Unauthenticated
+from handlers.http.routes import match
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ADMIN = "admin"
+
+Event = APIGatewayProxyEventV2 | APIGatewayProxyEvent | ALBEvent
+
+
+def front_door(event: dict[str, Any]) -> Event:
+    """Return the event as Powertools' data class of its front door."""
+    if event.get("version") == "2.0":
+        return APIGatewayProxyEventV2(event)
+    if "elb" in event["requestContext"]:
+        from_alb = ALBEvent(event)
+        from_alb.decode_query_parameters = True  # an ALB hands them over as they came
+        return from_alb
+    return APIGatewayProxyEvent(event)
 
 
 @dataclass(frozen=True)
@@ -29,29 +50,55 @@ class Caller:
 class Request:
     """One HTTP request, and the invocation that answers it."""
 
-    event: APIGatewayProxyEventV2
+    event: Event
     context: LambdaContext
 
     @property
     def id(self) -> str:
-        """The gateway's id of the request, for people to quote."""
-        return str(self.event.request_context.request_id)
+        """The gateway's id of the request, for people to quote; a load balancer's trace id."""
+        return str(self.event["requestContext"].get("requestId") or self.header("x-amzn-trace-id"))
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.event.http_method
+
+    @property
+    def url_path(self) -> str:
+        """The path, decoded; an HTTP API's comes decoded."""
+        return self.event.path if self._decoded() else unquote(self.event.path)
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The path's parameters, decoded; read from the path where the front door knows no routes."""
+        given: Mapping[str, str] = self.event.get("pathParameters") or {}
+        if not given:
+            return match(self.method, self.url_path)
+        return given if self._decoded() else {name: unquote(value) for name, value in given.items()}
+
+    @property
+    def route(self) -> str:
+        """The route, for the log."""
+        return str(self.event.get("routeKey") or f"{self.method} {self.event.get('resource') or self.url_path}")
 
     def path(self, name: str) -> str:
         """Return a path parameter, decoded."""
-        return self.event.path_parameters[name]
+        return self.parameters[name]
 
     def query(self, name: str) -> str | None:
-        """Return a query parameter, or None."""
-        return self.event.query_string_parameters.get(name)
+        """Return a query parameter, or None; one that is repeated comes joined by commas, as an HTTP API does it."""
+        values = self.event.resolved_query_string_parameters.get(name)
+        return ",".join(values) if values else None
 
     def header(self, name: str) -> str | None:
-        """Return a header, or None; names are compared without case."""
-        return self.event.headers.get(name)
+        """Return a header, or None; names are compared without case, repeated values joined by commas."""
+        many = {given.lower(): values for given, values in (self.event.get("multiValueHeaders") or {}).items()}
+        return ",".join(many[name]) if name in many else self.event.headers.get(name)
 
     def caller(self) -> Caller:
         """Return who calls. Raises Unauthenticated without a subject or with a token that has ended since."""
-        context: dict[str, Any] = self.event["requestContext"].get("authorizer", {}).get("lambda") or {}
+        authorizer: dict[str, Any] = self.event["requestContext"].get("authorizer") or {}
+        context = authorizer.get("lambda", {}) if self._decoded() else authorizer
         if not context.get("sub") or int(context.get("exp", 0)) <= time.time():
             raise Unauthenticated("sign in again")
         return Caller(context["sub"], context.get("username", ""), frozenset(context.get("groups", "").split()))
@@ -62,3 +109,6 @@ class Request:
         if ADMIN not in caller.groups:
             raise Forbidden(f"this needs the group {ADMIN}")
         return caller
+
+    def _decoded(self) -> bool:
+        return isinstance(self.event, APIGatewayProxyEventV2)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from aws_lambda_powertools.utilities.data_classes import ALBEvent
+from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
+
 from domain import errors
 from domain.errors import FieldProblem, InvalidInput, TradepostError
 
@@ -45,13 +48,20 @@ class Response:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def event(self, request_id: str) -> dict[str, Any]:
-        """Return the answer as API Gateway takes it (payload format 2.0)."""
-        headers = {**HEADERS, "x-request-id": request_id, **self.headers}
+    def event(self, request_id: str, asked: BaseProxyEvent) -> dict[str, Any]:
+        """Return the answer as the front door takes it that `asked`."""
+        headers: dict[str, str | list[str]] = {**HEADERS, "x-request-id": request_id, **self.headers}
         if self.body is not None:
             headers.setdefault("content-type", "application/json")
         text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
-        return {"statusCode": int(self.status), "headers": headers, "body": text, "isBase64Encoded": False}
+        alb = {"statusDescription": f"{int(self.status)} {self.status.phrase}"} if isinstance(asked, ALBEvent) else {}
+        return {
+            "statusCode": int(self.status),
+            **alb,
+            **asked.header_serializer().serialize(headers=headers, cookies=[]),
+            "body": text,
+            "isBase64Encoded": False,
+        }
 
 
 class Refused(Exception):

@@ -28,5 +28,13 @@ def allowed(path: str) -> list[str]:
     return sorted({method for method, template, _ in ROUTES if _pattern(template).fullmatch(path)})
 
 
+def match(method: str, path: str) -> dict[str, str]:
+    """Return the parameters of the route that takes a method and path; none when there is no such route."""
+    for allowed_method, template, _ in ROUTES:
+        if allowed_method == method and (found := _pattern(template).fullmatch(path)):
+            return found.groupdict()
+    return {}
+
+
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{[a-z]+\}", "[^/]+", template))
+    return re.compile(re.sub(r"\{([a-z_]+)\}", r"(?P<\1>[^/]+)", template))
