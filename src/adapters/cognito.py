@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from adapters.aws import available
 from domain.errors import Conflict, FieldProblem, InvalidInput, TradepostError, Unauthenticated, Unavailable
-from domain.identity.users import Registration, Tokens
+from domain.identity.users import Registration, SignedIn, Tokens
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -32,7 +34,10 @@ class CognitoAccounts:
                 ClientId=self._client_id,
                 Username=registration.username,
                 Password=registration.password,
-                UserAttributes=[{"Name": "email", "Value": registration.email}],
+                UserAttributes=[
+                    {"Name": "email", "Value": registration.email},
+                    {"Name": "name", "Value": registration.name},
+                ],
             )
         return answer["UserSub"]
 
@@ -42,7 +47,7 @@ class CognitoAccounts:
         with _translated(NotAuthorizedException=confirmed):
             self._client.confirm_sign_up(ClientId=self._client_id, Username=username, ConfirmationCode=code)
 
-    def login(self, username: str, password: str) -> Tokens:
+    def login(self, username: str, password: str) -> SignedIn:
         """Sign in. Raises Unauthenticated, without saying what was wrong; Conflict before confirmation."""
         with _translated():
             answer = self._client.initiate_auth(
@@ -53,7 +58,17 @@ class CognitoAccounts:
         if "AuthenticationResult" not in answer:
             raise Unauthenticated(f"sign-in needs one more step: {answer.get('ChallengeName', 'unknown')}")
         result = answer["AuthenticationResult"]
-        return Tokens(result["AccessToken"], result["IdToken"], result["RefreshToken"], result["ExpiresIn"])
+        tokens = Tokens(result["AccessToken"], result["IdToken"], result["RefreshToken"], result["ExpiresIn"])
+        person = _claims(tokens.id_token)
+        username = str(person["cognito:username"])
+        return SignedIn(tokens, person["sub"], username, person.get("email", ""), person.get("name", username))
+
+
+def _claims(id_token: str) -> dict[str, Any]:
+    """Return what an id token says; it came from Cognito itself just now, so there is nothing to verify."""
+    payload = id_token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
 @contextmanager

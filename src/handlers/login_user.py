@@ -5,11 +5,13 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from adapters.system import now
+from domain.identity.users import login_user
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
 from handlers.http.response import Response
-from handlers.wiring.people import accounts
+from handlers.wiring.people import accounts, users
 
 
 class LoginBody(Body):
@@ -23,5 +25,5 @@ class LoginBody(Body):
 def handler(request: Request) -> Response:
     """Exchange username and password for tokens."""
     wanted = read(request, LoginBody)
-    tokens = accounts().login(wanted.username, wanted.password)
+    tokens = login_user(wanted.username, wanted.password, accounts=accounts(), users=users(), clock=now)
     return Response(HTTPStatus.OK, {**vars(tokens), "token_type": "Bearer"})

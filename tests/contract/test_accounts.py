@@ -22,9 +22,11 @@ def test_registered_and_confirmed_people_can_sign_in(accounts: Any) -> None:
     subject = accounts.sign_up(ANN)
     accounts.confirm("ann", CODE)
 
-    tokens = accounts.login("ann", PASSWORD)
+    found = accounts.login("ann", PASSWORD)
+    tokens = found.tokens
 
-    assert subject
+    assert (found.subject, found.username) == (subject, "ann")
+    assert (found.email, found.name) == ("ann@example.com", "Ann")
     assert tokens.access_token
     assert tokens.id_token
     assert tokens.refresh_token

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from domain.catalog.products import Product
 from domain.errors import Conflict, FieldProblem, InvalidInput, Unauthenticated
-from domain.identity.users import Registration, Tokens, User
+from domain.identity.users import Registration, SignedIn, Tokens, User
 from domain.inventory.projection import OrderStep, Stock
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Status
@@ -141,11 +141,12 @@ class MemoryAccounts:
             raise InvalidInput("the code was not accepted", [FieldProblem("code", "is not the code that was sent")])
         self._confirmed.add(username)
 
-    def login(self, username: str, password: str) -> Tokens:
+    def login(self, username: str, password: str) -> SignedIn:
         """Sign in. Raises Unauthenticated, without saying what was wrong; Conflict before confirmation."""
         registration, subject = self._accounts.get(username, (None, ""))
         if registration is None or registration.password != password:
             raise Unauthenticated("wrong username or password")
         if username not in self._confirmed:
             raise Conflict("confirm the registration first: the code was sent by email")
-        return Tokens(f"access-{subject}", f"id-{subject}", f"refresh-{subject}", 3600)
+        tokens = Tokens(f"access-{subject}", f"id-{subject}", f"refresh-{subject}", 3600)
+        return SignedIn(tokens, subject, username, registration.email, registration.name)

@@ -41,6 +41,17 @@ class Tokens:
     expires_in: int
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """A sign-in: the tokens, and what the sign-in service knows of the person; `subject` is the user's id."""
+
+    tokens: Tokens
+    subject: str
+    username: str
+    email: str
+    name: str
+
+
 class Accounts(Protocol):
     """The sign-in service."""
 
@@ -53,7 +64,7 @@ class Accounts(Protocol):
     def confirm(self, username: str, code: str) -> None:
         """Confirm an account. Raises InvalidInput for a wrong or old code."""
 
-    def login(self, username: str, password: str) -> Tokens:
+    def login(self, username: str, password: str) -> SignedIn:
         """Sign in. Raises Unauthenticated, without saying what was wrong; Conflict before confirmation."""
 
 
@@ -75,8 +86,20 @@ def register_user(registration: Registration, *, accounts: Accounts, users: User
     return user
 
 
+def login_user(username: str, password: str, *, accounts: Accounts, users: Users, clock: Clock) -> Tokens:
+    """Sign a person in. Raises Unauthenticated and Conflict as `Accounts.login` does.
+
+    A profile that is missing, because a registration broke off half-way or somebody else made the account, is
+    made here.
+    """
+    found = accounts.login(username, password)
+    if users.get(found.subject) is None:
+        users.add(User(found.subject, found.username, found.email, found.name, clock()))
+    return found.tokens
+
+
 def get_user(user_id: str, users: Users) -> User:
     """Return a profile. Raises NotFound."""
     if not (user := users.get(user_id)):
-        raise NotFound("you have no profile; register first")
+        raise NotFound("you have no profile yet; signing in makes it")
     return user
