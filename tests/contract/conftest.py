@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from adapters.cognito import CognitoAccounts
+from adapters.dynamodb.items import DynamoItems
 from adapters.dynamodb.order_counts import DynamoOrderCounts
 from adapters.dynamodb.stock_view import DynamoStockView
 from adapters.dynamodb.users import DynamoUsers
 from adapters.memory.decisions import MemoryDecisions
+from adapters.memory.items import MemoryItems
 from adapters.memory.others import (
     MemoryAccounts,
     MemoryOrderCounts,
@@ -66,6 +68,14 @@ def users(request: pytest.FixtureRequest) -> Any:
         return MemoryUsers()
     cloud: Cloud = request.getfixturevalue(request.param)
     return DynamoUsers(cloud.client("dynamodb"), cloud.table("UsersTable"))
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def items(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryItems()
+    cloud: Cloud = request.getfixturevalue(request.param)
+    return DynamoItems(cloud.client("dynamodb"), cloud.table("ItemsTable"))
 
 
 @pytest.fixture(params=["memory", "ministack"])

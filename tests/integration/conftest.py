@@ -21,6 +21,7 @@ from tests.shop import Shop
 
 WIRED = {
     "database": ("decisions", "products"),
+    "items": ("items",),
     "messages": ("publisher",),
     "people": ("accounts", "users"),
     "views": ("stock_view", "order_counts"),
@@ -51,6 +52,7 @@ def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
         "INVENTORY_TABLE": ministack.table("InventoryTable"),
         "ORDER_COUNTS_TABLE": ministack.table("OrderCountsTable"),
         "IDEMPOTENCY_TABLE": ministack.table("IdempotencyTable"),
+        "ITEMS_TABLE": ministack.table("ItemsTable"),
         "USERS_TABLE": ministack.table("UsersTable"),
         "USER_POOL_CLIENT_ID": people["client"],
         "USER_POOL_ID": people["pool"],

@@ -20,6 +20,11 @@ SIGNED_IN = [
     ("list_orders", {}),
     ("get_order", {"id": "x"}),
     ("cancel_order", {"id": "x"}),
+    ("create_item", {}),
+    ("list_items", {}),
+    ("get_item", {"id": "x"}),
+    ("update_item", {"id": "x"}),
+    ("delete_item", {"id": "x"}),
     ("get_inventory", {"sku": "TEA"}),
     *ADMINS_ONLY,
 ]
