@@ -26,7 +26,7 @@ PATIENCE = 30
 """Seconds within which a server must have started."""
 TABLES = {
     "product": "products",
-    "inventory": "product_info, orders, order_lines, order_events, receipts, idempotency_keys, outbox",
+    "inventory": "product_info, orders, order_lines, order_events, movements, idempotency_keys, outbox",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -11,10 +10,10 @@ from uuid import UUID
 
 from adapters.memory.decisions import MemoryDecisions
 from adapters.memory.others import MemoryProducts, MemoryPublisher
-from domain.catalog.products import Product
-from domain.decisions import Receipt
+from domain.catalog.products import Product, deactivate_product
 from domain.idempotency import Key
-from domain.inventory.receiving import ReceiveStock, receive_stock
+from domain.inventory.movement import Kind, Movement
+from domain.inventory.moving import MoveStock, move_stock
 from domain.inventory.stock import StockLevel
 from domain.orders.deciding import allocate_orders, ship_orders
 from domain.orders.order import Line, Order, Status
@@ -104,13 +103,17 @@ class Shop:
 
     def withdraw(self, sku: str) -> None:
         """Deactivate a product."""
-        self.products.replace(replace(self.products.find([sku])[sku], active=False))
+        deactivate_product(sku, self.products, self.clock)
 
-    def receive(self, sku: str, quantity: int, **other: Any) -> Receipt:
+    def receive(self, sku: str, quantity: int, kind: Kind = Kind.PURCHASE, **other: Any) -> Movement:
         """Take units into stock."""
-        said = {"reason": "purchase", "order_id": None, "actor": "boss", "key": key(), **other}
-        arrival = ReceiveStock(sku=sku, quantity=quantity, **said)
-        return receive_stock(arrival, products=self.products, new_id=new_id, **self._parts)
+        said = {"actor": "boss", "key": key(), **other}
+        move = MoveStock(sku=sku, kind=kind, quantity=quantity, **said)
+        return move_stock(move, products=self.products, new_id=new_id, **self._parts)
+
+    def adjust(self, sku: str, quantity: int, **other: Any) -> Movement:
+        """Correct the stock by so many units."""
+        return self.receive(sku, quantity, Kind.ADJUSTMENT, **{"reason": "counted", **other})
 
     def place(self, *lines: tuple[str, int], customer_id: str = "ann", under: Key | None = None) -> Order:
         """Place an order of (sku, quantity) lines."""

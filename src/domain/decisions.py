@@ -7,28 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from domain.idempotency import Claim, Key
+from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, Order, Summary
 from domain.outbox import Message, Outbox, Written
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Units taken into stock: why ("purchase" or "return"), by whom, and the stock version it made."""
-
-    id: str
-    sku: str
-    quantity: int
-    reason: str
-    order_id: str | None
-    actor: str
-    at: datetime
-    version: int
 
 
 class Transaction(Protocol):
@@ -61,8 +47,8 @@ class Transaction(Protocol):
     def save_stock(self, levels: Collection[StockLevel]) -> None:
         """Store new versions of locked levels."""
 
-    def insert_receipt(self, receipt: Receipt) -> None:
-        """Store a receipt."""
+    def insert_movement(self, movement: Movement) -> None:
+        """Store a movement."""
 
     def publish(self, messages: Iterable[Message], at: datetime) -> None:
         """Write messages to the outbox."""
@@ -90,8 +76,11 @@ class Decisions(Outbox, Protocol):
     def orders_of(self, customer_id: str, limit: int, before: str | None = None) -> Sequence[Summary]:
         """Return up to `limit` of a customer's orders, newest first, from those older than the id `before`."""
 
-    def receipt(self, receipt_id: str) -> Receipt | None:
-        """Return one receipt."""
+    def movement(self, movement_id: str) -> Movement | None:
+        """Return one movement."""
+
+    def movements(self, sku: str, limit: int, before: int | None = None) -> Sequence[Movement]:
+        """Return up to `limit` of a sku's movements, newest first, from those older than the version `before`."""
 
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
         """Return up to `limit` levels whose sku comes after `after`, in order of sku."""

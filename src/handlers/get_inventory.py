@@ -5,7 +5,7 @@ from http import HTTPStatus
 from adapters.system import now
 from domain.inventory.projection import get_stock
 from handlers.http.endpoint import endpoint
-from handlers.http.render import rfc3339
+from handlers.http.render import stock
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.views import stock_view
@@ -15,14 +15,4 @@ from handlers.wiring.views import stock_view
 def handler(request: Request) -> Response:
     """Return the stock as it was a moment ago, and how many units were sold within the hour."""
     request.caller()
-    stock = get_stock(request.path("sku"), stock_view(), now)
-    body = {
-        "sku": stock.level.sku,
-        "on_hand": stock.level.on_hand,
-        "allocated": stock.level.allocated,
-        "available": stock.level.available,
-        "version": stock.level.version,
-        "sold_last_hour": stock.sold_last_hour,
-        "updated_at": rfc3339(stock.level.updated_at),
-    }
-    return Response(HTTPStatus.OK, body)
+    return Response(HTTPStatus.OK, stock(get_stock(request.path("sku"), stock_view(), now)))

@@ -8,11 +8,12 @@ from pydantic import Field, StringConstraints
 
 from adapters.system import now, uuid7
 from domain.idempotency import Key
-from domain.inventory.receiving import ReceiveStock, receive_stock
+from domain.inventory.movement import Kind
+from domain.inventory.moving import MoveStock, move_stock
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.idempotency import Once, required_key
-from handlers.http.render import rfc3339
+from handlers.http.render import receipt
 from handlers.http.request import Caller, Request
 from handlers.http.response import Response
 from handlers.wiring.database import decisions, products
@@ -41,12 +42,13 @@ def handler(request: Request) -> Response:
 
 
 def _receive(request: Request, caller: Caller, body: ReceiptBody, key: Key) -> Response:
-    receipt = receive_stock(
-        ReceiveStock(request.path("sku"), body.quantity, body.reason, body.order_id, caller.sub, key),
+    move = MoveStock(request.path("sku"), Kind(body.reason), body.quantity, caller.sub, key, order_id=body.order_id)
+    received = move_stock(
+        move,
         products=products(),
         store=decisions(),
         publisher=publisher(),
         clock=now,
         new_id=uuid7,
     )
-    return Response(HTTPStatus.CREATED, {**vars(receipt), "at": rfc3339(receipt.at)})
+    return Response(HTTPStatus.CREATED, receipt(received))

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from adapters.memory.others import MemoryPublisher
-from domain.decisions import Receipt
 from domain.idempotency import RETENTION, Claim, Key
+from domain.inventory.movement import Kind, Movement
 from domain.orders.order import Event, Reason, Status
 from domain.outbox import Message, Topic, Written
 from tests.shop import NOON, level, new_id, order
@@ -175,20 +175,43 @@ def test_levels_come_in_order_of_sku_in_pages(decisions: Any) -> None:
     assert first + second == expected
 
 
-def test_a_receipt_comes_back(decisions: Any) -> None:
+def test_a_movement_comes_back(decisions: Any) -> None:
     placed = order()
     insert(decisions, placed)
     stock(decisions, level("TEA"))
-    purchase = Receipt(new_id(), "TEA", 5, "purchase", None, "boss", NOON, 2)
-    returned = Receipt(new_id(), "TEA", 1, "return", placed.id, "boss", LATER, 3)
+    purchase = Movement(new_id(), "TEA", Kind.PURCHASE, 5, None, None, "boss", NOON, 2)
+    returned = Movement(new_id(), "TEA", Kind.RETURN, 1, None, placed.id, "boss", LATER, 3)
+    adjusted = Movement(new_id(), "TEA", Kind.ADJUSTMENT, -3_000_000_000, "Thé \U0001f375", None, "boss", LATER, 4)
 
     with decisions.transaction() as tx:
-        tx.insert_receipt(purchase)
-        tx.insert_receipt(returned)
+        for one in (purchase, returned, adjusted):
+            tx.insert_movement(one)
 
-    assert decisions.receipt(purchase.id) == purchase
-    assert decisions.receipt(returned.id) == returned
-    assert decisions.receipt(new_id()) is None
+    for one in (purchase, returned, adjusted):
+        assert decisions.movement(one.id) == one
+    assert decisions.movement(new_id()) is None
+
+
+def test_a_skus_movements_come_newest_first_in_pages(decisions: Any) -> None:
+    """By version, the order in which they happened, whatever their times say."""
+    stock(decisions, level("TEA"), level("MILK"))
+    moved = [
+        Movement(new_id(), "TEA", Kind.PURCHASE, 1, None, None, "boss", NOON - timedelta(hours=version), version)
+        for version in (2, 3, 7, 10, 11)
+    ]
+    with decisions.transaction() as tx:
+        for one in moved:
+            tx.insert_movement(one)
+        tx.insert_movement(replace(moved[0], id=new_id(), sku="MILK"))
+
+    first = decisions.movements("TEA", 2)
+    second = decisions.movements("TEA", 2, before=first[-1].version)
+    third = decisions.movements("TEA", 2, before=second[-1].version)
+
+    assert [*first, *second, *third] == moved[::-1]
+    assert list(decisions.movements("TEA", 2, before=2)) == []
+    assert list(decisions.movements("TEA", 2, before=0)) == []
+    assert list(decisions.movements("GOLD", 2)) == []
 
 
 def test_a_key_is_claimed_once(decisions: Any) -> None:
@@ -225,7 +248,7 @@ def test_a_transaction_that_raises_leaves_nothing_behind(decisions: Any) -> None
         tx.save_orders([placed.to(Status.CONFIRMED, LATER)])
         tx.save_stock([level("TEA", 2, on_hand=1)])
         tx.open_stock("MILK", NOON)
-        tx.insert_receipt(Receipt(new.id, "TEA", 5, "purchase", None, "boss", NOON, 2))
+        tx.insert_movement(Movement(new.id, "TEA", Kind.PURCHASE, 5, None, None, "boss", NOON, 2))
         tx.publish([message()], NOON)
         raise ZeroDivisionError
 
@@ -233,7 +256,7 @@ def test_a_transaction_that_raises_leaves_nothing_behind(decisions: Any) -> None
     assert decisions.order(placed.id) == placed
     assert len(decisions.events(placed.id)) == 1
     assert list(decisions.stock_levels(10)) == [level("TEA")]
-    assert decisions.receipt(new.id) is None
+    assert decisions.movement(new.id) is None
     assert decisions.waiting() == 0
     with decisions.transaction() as tx:
         assert tx.claim(Key("scope", "asked"), new.id, NOON) is None

@@ -16,9 +16,9 @@ from adapters.memory.others import MemoryPublisher
 from adapters.postgres.database import Database
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
-from domain.decisions import Receipt
 from domain.errors import Unavailable
 from domain.idempotency import Key
+from domain.inventory.movement import Kind, Movement
 from domain.orders.order import Status
 from domain.outbox import Message, Topic, Written
 from tests.shop import NOON, Shop, key, level, new_id, order
@@ -168,7 +168,7 @@ def test_a_receipt_does_not_wait_for_an_order_that_is_being_decided(shop: Shop, 
         assert tx.lock_orders([placed.id])
         with PostgresDecisions(other).transaction() as receiving:
             receiving.open_stock("TEA", NOON)
-            receiving.insert_receipt(Receipt(new_id(), "TEA", 1, "return", placed.id, "boss", NOON, 2))
+            receiving.insert_movement(Movement(new_id(), "TEA", Kind.RETURN, 1, None, placed.id, "boss", NOON, 2))
 
 
 @pytest.mark.parametrize("lock", ["lock_orders", "lock_stock"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from domain.errors import Conflict
-from tests.shop import product
+from domain.errors import Conflict, NotFound
+from tests.shop import NOON, product
 
 
 def test_a_product_comes_back_as_it_was_added(products: Any) -> None:
@@ -34,6 +35,33 @@ def test_a_sku_is_taken_once(products: Any) -> None:
         products.add(product("TEA", 300))
 
     assert products.find(["TEA"])["TEA"].price_minor == 250
+
+
+def test_a_changed_product_stands_in_its_own_place(products: Any) -> None:
+    tea, milk = product("TEA", 250), product("MILK")
+    products.add(tea)
+    products.add(milk)
+    changed = replace(
+        tea,
+        name="Thé \U0001f375",
+        description="x" * 5000,
+        price_minor=10**12,
+        currency="JPY",
+        active=False,
+        updated_at=NOON + timedelta(hours=1),
+    )
+
+    products.change(changed)
+
+    assert products.find(["TEA", "MILK"]) == {"TEA": changed, "MILK": milk}
+    assert list(products.page(10)) == [milk]
+
+
+def test_only_what_exists_is_changed(products: Any) -> None:
+    with pytest.raises(NotFound, match="TEA"):
+        products.change(product("TEA"))
+
+    assert products.find(["TEA"]) == {}
 
 
 def test_active_products_come_in_order_of_sku_in_pages(products: Any) -> None:

@@ -79,6 +79,30 @@ def test_all_levels_are_listed(stock_view: Any) -> None:
 
 def test_an_empty_view_lists_nothing(stock_view: Any) -> None:
     assert list(stock_view.levels()) == []
+    assert list(stock_view.page(10, NOON)) == []
+
+
+def test_pages_together_hold_every_sku_once(stock_view: Any) -> None:
+    """In an order that stays, so that a page goes on behind any sku of the page before."""
+    levels = [level(f"SKU-{i:02}", i + 1, on_hand=i) for i in range(23)]
+    stock_view.write(levels)
+
+    whole = [one.level for one in stock_view.page(100, NOON)]
+    pages, after = [], None
+    while page := stock_view.page(5, NOON, after):
+        pages.append([one.level for one in page[:4]])
+        after = page[:4][-1].level.sku
+
+    assert sorted(whole, key=lambda one: one.sku) == levels
+    assert [one for page in pages for one in page] == whole
+    assert [len(page) for page in pages] == [4, 4, 4, 4, 4, 3]
+
+
+def test_a_page_shows_stock_as_reading_does(stock_view: Any) -> None:
+    ship(stock_view, ("12:05", 2), ("12:40", 10))
+
+    assert list(stock_view.page(10, at("12:41"))) == [stock_view.read("TEA", at("12:41"))]
+    assert [one.sold_last_hour for one in stock_view.page(10, at("13:05"))] == [8]
 
 
 def test_what_left_within_the_hour_is_sold(stock_view: Any) -> None:

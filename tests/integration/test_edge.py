@@ -13,7 +13,15 @@ from handlers.http.routes import ROUTES
 from tests.events import Context, caller, http
 from tests.integration.conftest import Call
 
-ADMINS_ONLY = [("create_product", {}), ("receive_stock", {"sku": "TEA"})]
+ADMINS_ONLY = [
+    ("create_product", {}),
+    ("update_product", {"sku": "TEA"}),
+    ("delete_product", {"sku": "TEA"}),
+    ("receive_stock", {"sku": "TEA"}),
+    ("adjust_stock", {"sku": "TEA"}),
+    ("list_movements", {"sku": "TEA"}),
+    ("list_inventory", {}),
+]
 SIGNED_IN = [
     ("get_me", {}),
     ("create_order", {}),
@@ -65,7 +73,8 @@ def test_an_unknown_path_is_not_found(invoke: Any, path: str) -> None:
     ("method", "path", "allow"),
     [
         ("PUT", "/orders", "GET, POST"),
-        ("DELETE", "/products/TEA", "GET"),
+        ("POST", "/products/TEA", "DELETE, GET, PUT"),
+        ("POST", "/inventory/TEA", "GET"),
         ("GET", "/user/login", "POST"),
         ("POST", "/health", "GET"),
         ("OPTIONS", "/inventory/TEA/receipts", "POST"),

@@ -28,7 +28,7 @@ def key() -> str:
     return str(uuid.uuid4())
 
 
-@pytest.fixture(params=["create_order", "receive_stock"])
+@pytest.fixture(params=["create_order", "receive_stock", "adjust_stock"])
 def send(request: pytest.FixtureRequest, call: Call, shop: Shop) -> Send:
     """Return a function that sends a request, or with `other=True` another one, under a key."""
 
@@ -39,7 +39,12 @@ def send(request: pytest.FixtureRequest, call: Call, shop: Shop) -> Send:
         body = {"quantity": 2 if other else 1, "reason": "purchase"}
         return call("receive_stock", body, by=BOSS, path={"sku": "TEA"}, headers=_header(key))
 
-    return order if request.param == "create_order" else receipt
+    def adjustment(key: str | None, *, other: bool = False) -> Answer:
+        body = {"quantity_change": -2 if other else -1, "reason": "broken"}
+        return call("adjust_stock", body, by=BOSS, path={"sku": "TEA"}, headers=_header(key))
+
+    sends: dict[str, Send] = {"create_order": order, "receive_stock": receipt, "adjust_stock": adjustment}
+    return sends[request.param]
 
 
 def _header(key: str | None) -> dict[str, str]:

@@ -45,6 +45,15 @@ class AnyOrder(RuleBasedStateMachine):
         self.shop.receive(sku, quantity)
         self.received[sku] += quantity
 
+    @rule(sku=st.sampled_from(SKUS), change=st.integers(-5, 5).filter(bool))
+    def adjust(self, sku: str, change: int) -> None:
+        available = sum(level.available for level in self.shop.store.stock_levels(10) if level.sku == sku)
+        try:
+            self.shop.adjust(sku, change)
+            self.received[sku] += change
+        except Conflict:
+            assert available + change < 0
+
     @rule(target=orders, wanted=lines)
     def place(self, wanted: list[tuple[str, int]]) -> str:
         return self.shop.place(*wanted).id
@@ -90,6 +99,11 @@ class AnyOrder(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         for level in self.shop.store.stock_levels(10):
             assert level.on_hand == self.received[level.sku] - level.shipped_total
+
+    @invariant()
+    def every_movement_is_on_record(self) -> None:
+        for sku in SKUS:
+            assert sum(one.quantity for one in self.shop.store.movements(sku, 100)) == self.received[sku]
 
     @invariant()
     def what_is_promised_or_shipped_is_what_orders_say(self) -> None:

@@ -123,6 +123,7 @@ def test_the_schema_is_migrated_whenever_a_migration_changes() -> None:
         ("update_stocks", set()),
         ("cancel_order", set()),
         ("receive_stock", set()),
+        ("adjust_stock", set()),
     ],
 )
 def test_writers_know_the_stream_and_the_queues_that_they_write_to(module: str, queues: set[str]) -> None:

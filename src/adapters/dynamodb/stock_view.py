@@ -12,7 +12,7 @@ written before it: bounded, and enough to know what was sold within the last hou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,8 +80,24 @@ class DynamoStockView:
             found = self._client.get_item(TableName=self._table, Key={"sku": {"S": sku}}, ConsistentRead=True)
         if not (item := found.get("Item")):
             return None
-        level = _level(item)
-        return Stock(level, level.shipped_total - _shipped_by(_minute(now) - 60, item))
+        return _stock(item, now)
+
+    def page(self, limit: int, now: datetime, after: str | None = None) -> Sequence[Stock]:
+        """Return up to `limit` skus' stock behind the sku `after`, in the order of a scan: DynamoDB's own, by hash.
+
+        A scan starts behind any key, whether or not it still has an item, and one answer ends at 1 MB.
+        """
+        found: list[Stock] = []
+        start: Mapping[str, Any] = {"ExclusiveStartKey": {"sku": {"S": after}}} if after else {}
+        while True:
+            with available():
+                answer = self._client.scan(
+                    TableName=self._table, ConsistentRead=True, Limit=limit - len(found), **start
+                )
+            found += [_stock(item, now) for item in answer["Items"]]
+            if len(found) == limit or not (last := answer.get("LastEvaluatedKey")):
+                return found
+            start = {"ExclusiveStartKey": last}
 
     def levels(self) -> Iterable[StockLevel]:
         """Return all levels, consistently read, in no order."""
@@ -162,6 +178,11 @@ def _level(item: Mapping[str, Any]) -> StockLevel:
         version=_number(item, "version"),
         updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
     )
+
+
+def _stock(item: Mapping[str, Any], now: datetime) -> Stock:
+    level = _level(item)
+    return Stock(level, level.shipped_total - _shipped_by(_minute(now) - 60, item))
 
 
 def _shipped_by(minute: int, item: Mapping[str, Any]) -> int:

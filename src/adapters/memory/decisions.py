@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import RLock
 
-from domain.decisions import Receipt, Transaction
+from domain.decisions import Transaction
 from domain.idempotency import RETENTION, Claim, Key
+from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, Order, Summary
 from domain.outbox import Message, Publisher, Relayed, Written
@@ -23,7 +24,7 @@ class Tables:
     orders: dict[str, Order] = field(default_factory=dict)
     events: dict[str, tuple[Event, ...]] = field(default_factory=dict)
     stock: dict[str, StockLevel] = field(default_factory=dict)
-    receipts: dict[str, Receipt] = field(default_factory=dict)
+    movements: dict[str, Movement] = field(default_factory=dict)
     claims: dict[str, tuple[Claim, datetime]] = field(default_factory=dict)
     outbox: dict[int, tuple[Written, datetime]] = field(default_factory=dict)
     last_number: int = 0
@@ -74,9 +75,9 @@ class MemoryTransaction:
         """Store new versions of levels."""
         self._tables.stock.update({level.sku: level for level in levels})
 
-    def insert_receipt(self, receipt: Receipt) -> None:
-        """Store a receipt."""
-        self._tables.receipts[receipt.id] = receipt
+    def insert_movement(self, movement: Movement) -> None:
+        """Store a movement."""
+        self._tables.movements[movement.id] = movement
 
     def publish(self, messages: Iterable[Message], at: datetime) -> None:
         """Write messages to the outbox."""
@@ -116,9 +117,15 @@ class MemoryDecisions:
         older = [order for order in own if before is None or order.id < before]
         return sorted(older, key=lambda order: order.id, reverse=True)[:limit]
 
-    def receipt(self, receipt_id: str) -> Receipt | None:
-        """Return one receipt."""
-        return self._tables.receipts.get(receipt_id)
+    def movement(self, movement_id: str) -> Movement | None:
+        """Return one movement."""
+        return self._tables.movements.get(movement_id)
+
+    def movements(self, sku: str, limit: int, before: int | None = None) -> Sequence[Movement]:
+        """Return up to `limit` of a sku's movements, newest first, from those older than the version `before`."""
+        own = [one for one in self._tables.movements.values() if one.sku == sku]
+        older = [one for one in own if before is None or one.version < before]
+        return sorted(older, key=lambda one: one.version, reverse=True)[:limit]
 
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
         """Return up to `limit` levels whose sku comes after `after`, in order of sku."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from domain.catalog.products import Product
-from domain.errors import Conflict, FieldProblem, InvalidInput, Unauthenticated
+from domain.errors import Conflict, FieldProblem, InvalidInput, NotFound, Unauthenticated
 from domain.identity.users import Registration, SignedIn, Tokens, User
 from domain.inventory.projection import OrderStep, Stock
 from domain.inventory.stock import StockLevel
@@ -37,8 +37,10 @@ class MemoryProducts:
         """Return up to `limit` active products whose sku comes after `after`, in order of sku."""
         return [one for sku, one in sorted(self._products.items()) if one.active and sku > after][:limit]
 
-    def replace(self, product: Product) -> None:
-        """Put a product in another's place, as an edit of the catalogue would."""
+    def change(self, product: Product) -> None:
+        """Put a product in the place of the one with its sku. Raises NotFound."""
+        if product.sku not in self._products:
+            raise NotFound(f"there is no product {product.sku}")
         self._products[product.sku] = product
 
 
@@ -78,6 +80,11 @@ class MemoryStockView:
         minute = (now - HOUR).replace(second=0, microsecond=0) + timedelta(minutes=1)
         before = [level for level in history if level.updated_at < minute] or history[:1]
         return Stock(history[-1], history[-1].shipped_total - before[-1].shipped_total)
+
+    def page(self, limit: int, now: datetime, after: str | None = None) -> Sequence[Stock]:
+        """Return up to `limit` skus' stock behind the sku `after`, in order of sku."""
+        skus = [sku for sku in sorted(self._history) if after is None or sku > after][:limit]
+        return [stock for sku in skus if (stock := self.read(sku, now))]
 
     def levels(self) -> Iterable[StockLevel]:
         """Return all levels, in no order."""

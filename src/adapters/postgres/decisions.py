@@ -11,15 +11,18 @@ from typing import Any
 from adapters.postgres.database import Database
 from adapters.postgres.transaction import (
     LEVEL,
+    MOVEMENT,
     SUMMARY,
     PostgresTransaction,
     is_uuid,
     level,
+    movement,
     order,
     reason,
     with_lines,
 )
-from domain.decisions import Receipt, Transaction
+from domain.decisions import Transaction
+from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, Order, Status, Summary
 from domain.outbox import Message, Publisher, Relayed, Topic, Written
@@ -62,13 +65,19 @@ class PostgresDecisions:
         )
         return [order(row) for row in rows]
 
-    def receipt(self, receipt_id: str) -> Receipt | None:
-        """Return one receipt."""
+    def movement(self, movement_id: str) -> Movement | None:
+        """Return one movement."""
+        rows = self._database.query(f"SELECT {MOVEMENT} FROM movements WHERE id = %s", [movement_id])
+        return next((movement(row) for row in rows), None)
+
+    def movements(self, sku: str, limit: int, before: int | None = None) -> Sequence[Movement]:
+        """Return up to `limit` of a sku's movements, newest first, from those older than the version `before`."""
+        older, values = ("AND version < %s", [before]) if before is not None else ("", [])
         rows = self._database.query(
-            "SELECT id::text, sku, quantity, reason, order_id::text, actor, at, version FROM receipts WHERE id = %s",
-            [receipt_id],
+            f"SELECT {MOVEMENT} FROM movements WHERE sku = %s {older} ORDER BY version DESC LIMIT %s",
+            [sku, *values, limit],
         )
-        return next((Receipt(*row) for row in rows), None)
+        return [movement(row) for row in rows]
 
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
         """Return up to `limit` levels whose sku comes after `after`, in order of sku."""

@@ -9,7 +9,7 @@ import psycopg
 
 from adapters.postgres.database import Database
 from domain.catalog.products import Product
-from domain.errors import Conflict
+from domain.errors import Conflict, NotFound
 
 COLUMNS = "sku, name, description, price_minor, currency, active, created_at, updated_at"
 
@@ -27,6 +27,16 @@ class PostgresProducts:
             self._database.execute(f"INSERT INTO products ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", values)
         except psycopg.errors.UniqueViolation:
             raise Conflict(f"there is a product {product.sku} already") from None
+
+    def change(self, product: Product) -> None:
+        """Put a product in the place of the one with its sku. Raises NotFound."""
+        changed = self._database.execute(
+            "UPDATE products SET name = %(name)s, description = %(description)s, price_minor = %(price_minor)s,"
+            " currency = %(currency)s, active = %(active)s, updated_at = %(updated_at)s WHERE sku = %(sku)s",
+            vars(product),
+        )
+        if not changed.rowcount:
+            raise NotFound(f"there is no product {product.sku}")
 
     def find(self, skus: Collection[str]) -> Mapping[str, Product]:
         """Return those products that exist, active or not, by sku."""

@@ -9,14 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres.database import Connection
-from domain.decisions import Receipt
 from domain.idempotency import RETENTION, Claim, Key
+from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Line, Order, Reason, Status
 from domain.outbox import Message, Written
 from domain.ports import ID
 
 SUMMARY = "id::text, customer_id, status, reason, currency, total_minor, line_count, placed_at, updated_at, version"
+MOVEMENT = "id::text, sku, kind, quantity, reason, order_id::text, actor, at, version"
 LEVEL = "sku, on_hand, allocated, shipped_total, version, updated_at"
 
 
@@ -71,7 +72,7 @@ class PostgresTransaction:
     def lock_orders(self, ids: Collection[str]) -> Sequence[Order]:
         """Lock and return those orders that exist, by id.
 
-        Their keys stay: a receipt that names an order need not wait, which after its stock would be a deadlock.
+        Their keys stay: a movement that names an order need not wait, which after its stock would be a deadlock.
         """
         rows = self._connection.execute(
             f"SELECT {SUMMARY} FROM orders WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
@@ -118,12 +119,12 @@ class PostgresTransaction:
             [[getattr(one, column) for one in levels] for column in LEVEL.split(", ")],
         )
 
-    def insert_receipt(self, receipt: Receipt) -> None:
-        """Store a receipt."""
+    def insert_movement(self, movement: Movement) -> None:
+        """Store a movement."""
         self._connection.execute(
-            "INSERT INTO receipts (id, sku, quantity, reason, order_id, actor, at, version)"
-            " VALUES (%(id)s, %(sku)s, %(quantity)s, %(reason)s, %(order_id)s, %(actor)s, %(at)s, %(version)s)",
-            vars(receipt),
+            "INSERT INTO movements (id, sku, kind, quantity, reason, order_id, actor, at, version) VALUES"
+            " (%(id)s, %(sku)s, %(kind)s, %(quantity)s, %(reason)s, %(order_id)s, %(actor)s, %(at)s, %(version)s)",
+            vars(movement),
         )
 
     def publish(self, messages: Iterable[Message], at: datetime) -> None:
@@ -179,6 +180,12 @@ def reason(text: str | None) -> Reason | None:
 def level(row: Sequence[Any]) -> StockLevel:
     """Return a stock level from the columns LEVEL."""
     return StockLevel(*row)
+
+
+def movement(row: Sequence[Any]) -> Movement:
+    """Return a movement from the columns MOVEMENT."""
+    movement_id, sku, kind, *rest = row
+    return Movement(movement_id, sku, Kind(kind), *rest)
 
 
 def is_uuid(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -38,8 +38,8 @@ class Product:
 
 
 @dataclass(frozen=True)
-class NewProduct:
-    """What an admin says of a product to add."""
+class WantedProduct:
+    """What an admin says of a product to add or to change."""
 
     sku: str
     name: str
@@ -55,6 +55,9 @@ class Products(Protocol):
     def add(self, product: Product) -> None:
         """Add a product. Raises Conflict when the sku is taken."""
 
+    def change(self, product: Product) -> None:
+        """Put a product in the place of the one with its sku; the last writer wins. Raises NotFound."""
+
     def find(self, skus: Collection[str]) -> Mapping[str, Product]:
         """Return those products that exist, active or not, by sku."""
 
@@ -62,7 +65,7 @@ class Products(Protocol):
         """Return up to `limit` active products whose sku comes after `after`, in order of sku."""
 
 
-def add_product(new: NewProduct, products: Products, clock: Clock) -> Product:
+def add_product(new: WantedProduct, products: Products, clock: Clock) -> Product:
     """Add a product to the catalogue. Raises Conflict when the sku is taken."""
     now = clock()
     product = Product(
@@ -77,6 +80,29 @@ def add_product(new: NewProduct, products: Products, clock: Clock) -> Product:
     )
     products.add(product)
     return product
+
+
+def change_product(wanted: WantedProduct, products: Products, clock: Clock) -> Product:
+    """Change everything that an admin says of a product, but its sku. Raises NotFound.
+
+    Orders keep the price at which they were placed.
+    """
+    before = get_product(wanted.sku, products)
+    return _change(before, replace(before, **{**vars(wanted), "sku": before.sku}), products, clock)
+
+
+def deactivate_product(sku: str, products: Products, clock: Clock) -> None:
+    """Sell a product no longer; again is fine. Raises NotFound."""
+    before = get_product(sku, products)
+    if before.active:
+        _change(before, replace(before, active=False), products, clock)
+
+
+def _change(before: Product, after: Product, products: Products, clock: Clock) -> Product:
+    """Store what a product has become; its times never go back, whatever the clocks of different writers say."""
+    changed = replace(after, updated_at=max(clock(), before.updated_at))
+    products.change(changed)
+    return changed
 
 
 def get_product(sku: str, products: Products) -> Product:

@@ -47,6 +47,9 @@ class StockView(Protocol):
     def read(self, sku: str, now: datetime) -> Stock | None:
         """Return one sku's stock."""
 
+    def page(self, limit: int, now: datetime, after: str | None = None) -> Sequence[Stock]:
+        """Return up to `limit` skus' stock behind the sku `after`, in an order of the view's own that stays."""
+
     def levels(self) -> Iterable[StockLevel]:
         """Return all levels, consistently read, in no order."""
 

@@ -73,8 +73,12 @@ class Ledger:
         for sku, n in quantities.items():
             self._change(sku, on_hand=-n, allocated=-n, shipped_total=n)
 
-    def receive(self, sku: str, quantity: int) -> None:
-        """Take units in."""
+    def can_move(self, sku: str, quantity: int) -> bool:
+        """Say whether enough units for every promise are left when so many come in, or, below 0, go out."""
+        return self._now[sku].available + quantity >= 0
+
+    def move(self, sku: str, quantity: int) -> None:
+        """Take units in, or, below 0, out; `can_move` was asked first."""
         self._change(sku, on_hand=quantity)
 
     def changed(self) -> Sequence[StockLevel]:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.catalog.products import Product
+from domain.inventory.movement import Movement
+from domain.inventory.projection import Stock
 from domain.orders.order import Event, Order, Summary
 
 
@@ -51,3 +53,48 @@ def product(one: Product) -> dict[str, Any]:
         "created_at": rfc3339(one.created_at),
         "updated_at": rfc3339(one.updated_at),
     }
+
+
+def stock(one: Stock) -> dict[str, Any]:
+    """Return a sku's stock as the projection shows it."""
+    return {
+        "sku": one.level.sku,
+        "on_hand": one.level.on_hand,
+        "allocated": one.level.allocated,
+        "available": one.level.available,
+        "version": one.level.version,
+        "sold_last_hour": one.sold_last_hour,
+        "updated_at": rfc3339(one.level.updated_at),
+    }
+
+
+def receipt(one: Movement) -> dict[str, Any]:
+    """Return a movement as what came in; its kind is the reason."""
+    return {
+        "id": one.id,
+        "sku": one.sku,
+        "quantity": one.quantity,
+        "reason": one.kind,
+        "order_id": one.order_id,
+        "actor": one.actor,
+        "at": rfc3339(one.at),
+        "version": one.version,
+    }
+
+
+def adjustment(one: Movement) -> dict[str, Any]:
+    """Return a movement as a correction of the books."""
+    return {
+        "id": one.id,
+        "sku": one.sku,
+        "quantity_change": one.quantity,
+        "reason": one.reason,
+        "actor": one.actor,
+        "at": rfc3339(one.at),
+        "version": one.version,
+    }
+
+
+def movement(one: Movement) -> dict[str, Any]:
+    """Return a movement of any kind, as the audit trail shows it."""
+    return {**adjustment(one), "kind": one.kind, "order_id": one.order_id}

@@ -18,12 +18,17 @@ ROUTES = (
     ("GET", "/products", "list_products"),
     ("POST", "/products", "create_product"),
     ("GET", "/products/{sku}", "get_product"),
+    ("PUT", "/products/{sku}", "update_product"),
+    ("DELETE", "/products/{sku}", "delete_product"),
     ("POST", "/orders", "create_order"),
     ("GET", "/orders", "list_orders"),
     ("GET", "/orders/{id}", "get_order"),
     ("POST", "/orders/{id}/cancel", "cancel_order"),
+    ("GET", "/inventory", "list_inventory"),
     ("GET", "/inventory/{sku}", "get_inventory"),
     ("POST", "/inventory/{sku}/receipts", "receive_stock"),
+    ("POST", "/inventory/{sku}/adjustments", "adjust_stock"),
+    ("GET", "/inventory/{sku}/movements", "list_movements"),
 )
 """Method, path and module of each route. A path with a slash at its end is redirected (see not_found)."""
 

@@ -42,15 +42,18 @@ CREATE TABLE order_events (
   PRIMARY KEY (order_id, version)
 );
 
-CREATE TABLE receipts (
+-- The audit trail of what people did to the stock; rows are only ever added.
+CREATE TABLE movements (
   id uuid PRIMARY KEY,
   sku text COLLATE "C" NOT NULL REFERENCES product_info,
-  quantity bigint NOT NULL CHECK (quantity > 0),
-  reason text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('purchase', 'return', 'adjustment')),
+  quantity bigint NOT NULL CHECK (quantity > 0 OR (quantity < 0 AND kind = 'adjustment')),
+  reason text,
   order_id uuid REFERENCES orders,
   actor text NOT NULL,
   at timestamptz NOT NULL,
-  version bigint NOT NULL
+  version bigint NOT NULL,
+  UNIQUE (sku, version)
 );
 
 CREATE TABLE idempotency_keys (
