@@ -16,7 +16,7 @@ from adapters.memory.others import MemoryPublisher
 from adapters.postgres.database import Database
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
-from domain.errors import Unavailable
+from domain.errors import Conflict, Unavailable
 from domain.idempotency import Key
 from domain.inventory.movement import Kind, Movement
 from domain.orders.order import Status
@@ -92,6 +92,35 @@ def test_of_a_cancellation_and_a_shipment_exactly_one_happens(shop: Shop, anothe
     shipped = statuses[Status.FULFILLED]
     assert shop.stock("TEA") == (10 - shipped, 0, shipped)
     assert all(len(shop.store.events(one.id)) == 3 for one in orders)
+
+
+def test_what_orders_are_promised_is_never_adjusted_away_under_them(shop: Shop, another: Connect) -> None:
+    orders = [shop.place(("TEA", 1)) for _ in range(8)]
+    workers = [branch(shop, another) for _ in range(16)]
+
+    def work(i: int) -> bool:
+        if i % 2:
+            return workers[i].allocate(orders[i // 2].id)[orders[i // 2].id].status is Status.CONFIRMED
+        return workers[i].adjust("TEA", -1).quantity == -1
+
+    outcomes = together(16, work)
+
+    promised = sum(outcome is True for outcome in outcomes[1::2])
+    removed = sum(outcome is True for outcome in outcomes[::2])
+    assert all(isinstance(outcome, bool | Conflict) for outcome in outcomes), outcomes
+    assert promised + removed == 10
+    assert shop.stock("TEA") == (10 - removed, promised, 0)
+    assert sum(one.quantity for one in shop.store.movements("TEA", 100)) == 10 - removed
+
+
+def test_one_key_at_the_same_time_makes_one_adjustment(shop: Shop, another: Connect) -> None:
+    workers = [branch(shop, another) for _ in range(10)]
+
+    adjusted = together(10, lambda i: workers[i].adjust("TEA", -10, key=key("k1")))
+
+    assert len({one.id for one in adjusted}) == 1
+    assert shop.stock("TEA") == (0, 0, 0)
+    assert len(shop.store.movements("TEA", 10)) == 2
 
 
 def test_one_key_at_the_same_time_makes_one_order(shop: Shop, another: Connect) -> None:

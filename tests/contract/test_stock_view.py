@@ -211,6 +211,26 @@ def test_a_table_that_is_missing_is_each_skus_error(dynamo: Cloud) -> None:
     assert sorted(view.write([level("TEA"), level("MILK")])) == ["MILK", "TEA"]
 
 
+class Short:
+    """A client whose scans end early, as DynamoDB's do after 1 MB."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def scan(self, **request: Any) -> Any:
+        """Scan two items at most."""
+        return self._client.scan(**{**request, "Limit": min(2, request["Limit"])})
+
+
+def test_a_page_is_full_though_a_scan_ended_early(dynamo: Cloud) -> None:
+    client, table = dynamo.client("dynamodb"), dynamo.table("InventoryTable")
+    DynamoStockView(client, table, parallel=1).write([level(f"SKU-{i}") for i in range(7)])
+    view = DynamoStockView(Short(client), table)  # type: ignore[arg-type] # a stand-in
+
+    assert len(view.page(5, NOON)) == 5
+    assert len({one.level.sku for one in view.page(10, NOON)}) == 7
+
+
 def test_an_item_stays_small_however_long_a_sku_sells(ministack: Cloud) -> None:
     """DynamoDB charges by the KB and ends at 400 KB."""
     client, table = ministack.client("dynamodb"), ministack.table("InventoryTable")
