@@ -55,6 +55,13 @@ def test_who_shows_stock_reads_its_table_and_writes_nothing(shop: Shop) -> None:
     assert denied(dynamodb.scan, TableName=tables["InventoryTable"])
 
 
+def test_who_lists_stock_scans_its_table_and_nothing_else(shop: Shop) -> None:
+    dynamodb, tables = as_function(shop, "ListInventoryFunction", "dynamodb"), shop.info.resources
+    assert dynamodb.scan(TableName=tables["InventoryTable"])["Items"]
+    assert denied(dynamodb.put_item, TableName=tables["InventoryTable"], Item={"sku": {"S": "85123A"}})
+    assert denied(dynamodb.scan, TableName=tables["UsersTable"])
+
+
 def test_who_shows_stock_sees_no_people(shop: Shop) -> None:
     dynamodb, users = as_function(shop, "GetInventoryFunction", "dynamodb"), shop.info.resources["UsersTable"]
     assert denied(dynamodb.get_item, TableName=users, Key={"id": {"S": "1"}})
