@@ -16,6 +16,7 @@ from domain.identity.users import Registration, SignedIn, Tokens
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_cognito_idp.type_defs import InitiateAuthResponseTypeDef
 
 WRONG_LOGIN = "wrong username or password"
 
@@ -55,13 +56,66 @@ class CognitoAccounts:
                 AuthFlow="USER_PASSWORD_AUTH",
                 AuthParameters={"USERNAME": username, "PASSWORD": password},
             )
-        if "AuthenticationResult" not in answer:
-            raise Unauthenticated(f"sign-in needs one more step: {answer.get('ChallengeName', 'unknown')}")
-        result = answer["AuthenticationResult"]
-        tokens = Tokens(result["AccessToken"], result["IdToken"], result["RefreshToken"], result["ExpiresIn"])
+        tokens = _tokens(answer)
         person = _claims(tokens.id_token)
         username = str(person["cognito:username"])
         return SignedIn(tokens, person["sub"], username, person.get("email", ""), person.get("name", username))
+
+    def resend(self, username: str) -> None:
+        """Send the confirmation code again, where somebody waits for one; never tells who does."""
+        with _translated(), _silently():
+            self._client.resend_confirmation_code(ClientId=self._client_id, Username=username)
+
+    def refresh(self, refresh_token: str) -> Tokens:
+        """Exchange a refresh token. Raises Unauthenticated when it has ended or was signed out."""
+        ended = Unauthenticated("sign in again")
+        with _translated(NotAuthorizedException=ended):
+            answer = self._client.initiate_auth(
+                ClientId=self._client_id,
+                AuthFlow="REFRESH_TOKEN_AUTH",
+                AuthParameters={"REFRESH_TOKEN": refresh_token},
+            )
+        return _tokens(answer)
+
+    def logout(self, access_token: str) -> None:
+        """End all sessions of a person: their refresh tokens are worth nothing from now on."""
+        with _translated(NotAuthorizedException=Unauthenticated("sign in again")):
+            self._client.global_sign_out(AccessToken=access_token)
+
+    def forgot(self, username: str) -> None:
+        """Send a code for a new password, where there is such a person; never tells whether."""
+        with _translated(), _silently():
+            self._client.forgot_password(ClientId=self._client_id, Username=username)
+
+    def reset(self, username: str, code: str, password: str) -> None:
+        """Set a new password with the code that was sent. Raises InvalidInput for the code or the password."""
+        unknown = _invalid("code", "is not the code that was sent")
+        with _translated(UserNotFoundException=unknown):
+            self._client.confirm_forgot_password(
+                ClientId=self._client_id, Username=username, ConfirmationCode=code, Password=password
+            )
+
+    def change(self, access_token: str, old: str, new: str) -> None:
+        """Set a new password. Raises Unauthenticated for a wrong old one, InvalidInput for a weak new one."""
+        with _translated(NotAuthorizedException=Unauthenticated("the old password is wrong, or sign in again")):
+            self._client.change_password(AccessToken=access_token, PreviousPassword=old, ProposedPassword=new)
+
+
+def _tokens(answer: InitiateAuthResponseTypeDef) -> Tokens:
+    if "AuthenticationResult" not in answer:
+        raise Unauthenticated(f"sign-in needs one more step: {answer.get('ChallengeName', 'unknown')}")
+    found = answer["AuthenticationResult"]
+    return Tokens(found["AccessToken"], found["IdToken"], found.get("RefreshToken"), found["ExpiresIn"])
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    """Keep to ourselves whether somebody has an account, or has confirmed it."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("UserNotFoundException", "InvalidParameterException"):
+            raise
 
 
 def _claims(id_token: str) -> dict[str, Any]:

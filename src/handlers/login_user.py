@@ -9,6 +9,7 @@ from adapters.system import now
 from domain.identity.users import login_user
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
+from handlers.http.render import signed_in
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.people import accounts, users
@@ -26,4 +27,4 @@ def handler(request: Request) -> Response:
     """Exchange username and password for tokens."""
     wanted = read(request, LoginBody)
     tokens = login_user(wanted.username, wanted.password, accounts=accounts(), users=users(), clock=now)
-    return Response(HTTPStatus.OK, {**vars(tokens), "token_type": "Bearer"})
+    return Response(HTTPStatus.OK, signed_in(tokens))

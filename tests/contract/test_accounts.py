@@ -15,7 +15,7 @@ from domain.identity.users import Registration
 PASSWORD = "Correct-horse-7"
 ANN = Registration("ann", "ann@example.com", "Ann", PASSWORD)
 BOB = Registration("bob", "bob@example.com", "Bob", PASSWORD)
-CODE = MemoryAccounts.CODE
+CODE, RESET_CODE = MemoryAccounts.CODE, MemoryAccounts.RESET_CODE
 
 
 def test_registered_and_confirmed_people_can_sign_in(accounts: Any) -> None:
@@ -131,3 +131,71 @@ def test_a_sign_in_that_needs_one_more_step_is_refused() -> None:
 
     with pytest.raises(Unauthenticated, match="SMS_MFA"):
         CognitoAccounts(Challenging(), "client").login("ann", PASSWORD)  # type: ignore[arg-type] # a stand-in
+
+
+NEW = "Another-horse-8"
+
+
+@pytest.fixture
+def ann(accounts: Any) -> Any:
+    """Return the tokens of Ann, who has registered, confirmed and signed in."""
+    accounts.sign_up(ANN)
+    accounts.confirm("ann", CODE)
+    return accounts.login("ann", PASSWORD).tokens
+
+
+def test_a_refresh_token_gives_new_tokens(accounts: Any, ann: Any) -> None:
+    again = accounts.refresh(ann.refresh_token)
+
+    assert again.access_token
+    assert again.id_token
+    assert again.expires_in == 3600
+
+
+@pytest.mark.parametrize("wrong", ["nonsense", ""])
+def test_what_is_no_refresh_token_is_refused(accounts: Any, ann: Any, wrong: str) -> None:
+    with pytest.raises((Unauthenticated, InvalidInput)):
+        accounts.refresh(wrong or ann.access_token)
+
+
+def test_after_a_logout_nothing_can_be_refreshed(accounts: Any, ann: Any) -> None:
+    accounts.logout(ann.access_token)
+
+    with pytest.raises(Unauthenticated):
+        accounts.refresh(ann.refresh_token)
+
+
+def test_a_forgotten_password_is_set_anew(accounts: Any, ann: Any) -> None:
+    accounts.forgot("ann")
+    with pytest.raises(InvalidInput):
+        accounts.reset("ann", "000000", NEW)
+    accounts.reset("ann", RESET_CODE, NEW)
+
+    assert accounts.login("ann", NEW)
+    with pytest.raises(Unauthenticated):
+        accounts.login("ann", PASSWORD)
+
+
+def test_a_weak_new_password_is_refused(accounts: Any, ann: Any) -> None:
+    accounts.forgot("ann")
+
+    with pytest.raises(InvalidInput):
+        accounts.reset("ann", RESET_CODE, "short")
+    with pytest.raises(InvalidInput):
+        accounts.change(ann.access_token, PASSWORD, "short")
+
+
+def test_a_password_is_changed_by_who_knows_it(accounts: Any, ann: Any) -> None:
+    with pytest.raises(Unauthenticated):
+        accounts.change(ann.access_token, "Wrong-horse-777", NEW)
+    accounts.change(ann.access_token, PASSWORD, NEW)
+
+    assert accounts.login("ann", NEW)
+
+
+def test_nobody_learns_who_has_an_account(accounts: Any, ann: Any) -> None:
+    for username in ("ann", "nobody"):
+        assert accounts.forgot(username) is None
+        assert accounts.resend(username) is None
+    with pytest.raises(InvalidInput):
+        accounts.reset("nobody", RESET_CODE, NEW)

@@ -236,3 +236,51 @@ def test_nothing_secret_is_logged(
     tokens_given = [tokens[name] for name in tokens if name.endswith("_token")]
     for secret in (PASSWORD.strip(), "Wrong-horse", person["email"], "wrong-code", *tokens_given):
         assert secret not in written
+
+
+NEW_PASSWORD = "Another-horse-8"
+
+
+def test_a_sign_in_goes_on_with_its_refresh_token_until_the_logout(call: Call, registered: dict[str, str]) -> None:
+    tokens = call("login_user", credentials(registered)).body
+    me = caller(registered["id"])
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+
+    again = call("refresh_tokens", {"refresh_token": tokens["refresh_token"]})
+    assert (again.status, again.body["token_type"]) == (200, "Bearer")
+    assert again.body["access_token"]
+    assert call("logout_user", by=me, headers=bearer).status == 204
+    assert call("refresh_tokens", {"refresh_token": tokens["refresh_token"]}).problem() == (401, "unauthenticated")
+
+
+def test_a_forgotten_password_is_set_anew(call: Call, registered: dict[str, str]) -> None:
+    name = registered["username"]
+
+    assert call("forgot_password", {"username": name}).status == 204
+    wrong = call("reset_password", {"username": name, "code": "000000", "password": NEW_PASSWORD})
+    assert (wrong.problem(), wrong.fields()) == ((400, "invalid-input"), ["code"])
+    assert call("reset_password", {"username": name, "code": "654321", "password": NEW_PASSWORD}).status == 204
+    assert call("login_user", {"username": name, "password": NEW_PASSWORD}).status == 200
+
+
+def test_a_password_is_changed_by_who_knows_it(call: Call, registered: dict[str, str]) -> None:
+    tokens = call("login_user", credentials(registered)).body
+    me, bearer = caller(registered["id"]), {"authorization": f"Bearer {tokens['access_token']}"}
+    wrong = {"old_password": "Wrong-horse-777", "new_password": NEW_PASSWORD}
+    right = {"old_password": credentials(registered)["password"], "new_password": NEW_PASSWORD}
+
+    assert call("change_password", wrong, by=me, headers=bearer).problem() == (401, "unauthenticated")
+    assert call("change_password", right, by=me, headers=bearer).status == 204
+    assert call("login_user", {"username": registered["username"], "password": NEW_PASSWORD}).status == 200
+
+
+@pytest.mark.parametrize("module", ["resend_code", "forgot_password"])
+def test_nobody_learns_who_has_an_account(call: Call, registered: dict[str, str], module: str) -> None:
+    answers = [call(module, {"username": name}).status for name in (registered["username"], unique())]
+
+    assert answers == [204, 204]
+
+
+@pytest.mark.parametrize("module", ["logout_user", "change_password"])
+def test_a_session_is_ended_and_a_password_changed_by_who_signed_in(call: Call, module: str) -> None:
+    assert call(module, {"old_password": "x", "new_password": "y"}).problem() == (401, "unauthenticated")

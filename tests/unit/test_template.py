@@ -14,6 +14,10 @@ from handlers.http.routes import ROUTES
 from tests.template import functions, handlers, of_type, template, variables
 
 PUBLIC = {
+    ("POST", "/user/resend"),
+    ("POST", "/user/refresh"),
+    ("POST", "/user/password/forgot"),
+    ("POST", "/user/password/reset"),
     ("GET", "/health"),
     ("POST", "/user/register"),
     ("POST", "/user/confirm"),

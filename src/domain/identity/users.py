@@ -33,11 +33,11 @@ class User:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a sign-in gives; `expires_in` in seconds."""
+    """What a sign-in gives; `expires_in` in seconds. A refresh gives no refresh token unless it was rotated."""
 
     access_token: str
     id_token: str
-    refresh_token: str
+    refresh_token: str | None
     expires_in: int
 
 
@@ -66,6 +66,24 @@ class Accounts(Protocol):
 
     def login(self, username: str, password: str) -> SignedIn:
         """Sign in. Raises Unauthenticated, without saying what was wrong; Conflict before confirmation."""
+
+    def resend(self, username: str) -> None:
+        """Send the confirmation code again, where somebody waits for one; never tells who does."""
+
+    def refresh(self, refresh_token: str) -> Tokens:
+        """Exchange a refresh token. Raises Unauthenticated when it has ended or was signed out."""
+
+    def logout(self, access_token: str) -> None:
+        """End all sessions of a person: their refresh tokens are worth nothing from now on."""
+
+    def forgot(self, username: str) -> None:
+        """Send a code for a new password, where there is such a person; never tells whether."""
+
+    def reset(self, username: str, code: str, password: str) -> None:
+        """Set a new password with the code that was sent. Raises InvalidInput for the code or the password."""
+
+    def change(self, access_token: str, old: str, new: str) -> None:
+        """Set a new password. Raises Unauthenticated for a wrong old one, InvalidInput for a weak new one."""
 
 
 class Users(Protocol):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.catalog.products import Product
+from domain.identity.users import Tokens
 from domain.inventory.movement import Movement
 from domain.inventory.projection import Stock
 from domain.orders.order import Event, Order, Summary
@@ -15,6 +16,11 @@ from domain.orders.order import Event, Order, Summary
 def rfc3339(at: datetime) -> str:
     """Return a time in UTC with milliseconds, as in "2026-11-20T21:40:00.123Z" (RFC 3339)."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def signed_in(tokens: Tokens) -> dict[str, Any]:
+    """Return tokens; no refresh token where none was given (RFC 6749, section 5.1)."""
+    return {name: value for name, value in {**vars(tokens), "token_type": "Bearer"}.items() if value is not None}
 
 
 def summary(order: Summary) -> dict[str, Any]:

@@ -103,6 +103,10 @@ class Request:
             raise Unauthenticated("sign in again")
         return Caller(context["sub"], context.get("username", ""), frozenset(context.get("groups", "").split()))
 
+    def token(self) -> str:
+        """Return the bearer token that the authorizer accepted."""
+        return (self.header("authorization") or "").partition(" ")[2]
+
     def admin(self) -> Caller:
         """Return who calls, a member of the group admin. Raises Forbidden."""
         caller = self.caller()

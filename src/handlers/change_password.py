@@ -1,0 +1,28 @@
+"""POST /user/password: change one's own password."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from handlers.http.body import Body, read
+from handlers.http.endpoint import endpoint
+from handlers.http.request import Request
+from handlers.http.response import Response
+from handlers.wiring.people import accounts
+
+
+class ChangeBody(Body):
+    """The old password and the new one."""
+
+    old_password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+    new_password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+
+
+@endpoint
+def handler(request: Request) -> Response:
+    """Change the password; 401 when the old one is wrong."""
+    request.caller()
+    wanted = read(request, ChangeBody)
+    accounts().change(request.token(), wanted.old_password, wanted.new_password)
+    return Response(HTTPStatus.NO_CONTENT)

@@ -1,0 +1,25 @@
+"""POST /user/password/forgot: ask for a code to set a new password."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from handlers.http.body import Body, read
+from handlers.http.endpoint import endpoint
+from handlers.http.request import Request
+from handlers.http.response import Response
+from handlers.wiring.people import accounts
+
+
+class ForgotBody(Body):
+    """Whose password."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+@endpoint
+def handler(request: Request) -> Response:
+    """Answer 204 whoever asks: it tells nobody who has an account."""
+    accounts().forgot(read(request, ForgotBody).username)
+    return Response(HTTPStatus.NO_CONTENT)

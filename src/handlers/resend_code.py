@@ -1,0 +1,25 @@
+"""POST /user/resend: send the confirmation code again."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from handlers.http.body import Body, read
+from handlers.http.endpoint import endpoint
+from handlers.http.request import Request
+from handlers.http.response import Response
+from handlers.wiring.people import accounts
+
+
+class ResendBody(Body):
+    """Whose code."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+@endpoint
+def handler(request: Request) -> Response:
+    """Answer 204 whoever asks: it tells nobody who has registered."""
+    accounts().resend(read(request, ResendBody).username)
+    return Response(HTTPStatus.NO_CONTENT)

@@ -1,0 +1,28 @@
+"""POST /user/password/reset: set a new password with the code that was sent."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from handlers.http.body import Body, read
+from handlers.http.endpoint import endpoint
+from handlers.http.request import Request
+from handlers.http.response import Response
+from handlers.wiring.people import accounts
+
+
+class ResetBody(Body):
+    """Whose password, the code, and the new password."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+
+
+@endpoint
+def handler(request: Request) -> Response:
+    """Set the password."""
+    wanted = read(request, ResetBody)
+    accounts().reset(wanted.username, wanted.code, wanted.password)
+    return Response(HTTPStatus.NO_CONTENT)
