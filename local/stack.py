@@ -7,26 +7,22 @@ import errno
 import functools
 import json
 import os
-import secrets
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from local.custom_resources import run_custom_resource
 from local.deployment import References, custom_resources, deploy, physical_ids, read_back
-from local.functions.service import Credentials, Functions
+from local.emulator import REGION, Emulator
+from local.functions.service import Functions
 from local.gateway.server import Gateway
 from local.lambda_api import LambdaApi
 from local.logs import FunctionLog
-from local.model import Deployment, Function
+from local.model import Deployment
 from local.postgres import Cluster
 from local.processes import Child, free_port
 from local.sources.queues import QueuePoller
@@ -36,9 +32,7 @@ from local.state import LocalError, StackInfo, State
 from local.status import StatusReport
 from local.template import code_folders, translate
 
-REGION = "us-east-1"
 HOST = "127.0.0.1"
-SESSION_SECONDS = 3600
 IDLE_SECONDS = 60
 """How long a worker without work is kept, so that an idle stack is small."""
 
@@ -65,16 +59,14 @@ class Stack:
         self._remark = remark
         self._exit = AsyncExitStack()
         self._children: list[Child] = []
-        self._access_key = f"LOCAL{secrets.token_hex(8).upper()}"
-        self._secret_key = secrets.token_hex(20)
+        self._aws = Emulator(free_port(), state.tmp)
 
     async def start(self) -> StackInfo:
         """Start everything and return how to reach it. Raises LocalError; `stop` must be called either way."""
         self._step("reading template.yaml")
         template = await asyncio.to_thread(translate, self._options.template, self._options.parameters, REGION)
         self._step("starting PostgreSQL and the emulated AWS")
-        cluster, aws_url = await asyncio.gather(self._start_postgres(), self._start_emulator())
-        self._aws_url = aws_url
+        cluster, _ = await asyncio.gather(self._start_postgres(), self._start_emulator())
         self._step("creating the stack's resources")
         customs = custom_resources(template)
         deployment = await asyncio.to_thread(self._deploy, template, cluster)
@@ -87,7 +79,7 @@ class Stack:
         for custom in customs:
             await run_custom_resource(custom, functions.invoke)
         self._step("opening the front door")
-        resources = await asyncio.to_thread(physical_ids, self.client)
+        resources = await asyncio.to_thread(physical_ids, self._aws.client)
         functions.warm(_first_needed(deployment))
         self._rest = functools.partial(functions.rest, keep=_first_needed(deployment))
         pollers = self._consume(deployment, functions, log)
@@ -97,10 +89,10 @@ class Stack:
             pid=os.getpid(),
             url=url,
             lambda_url=lambda_url,
-            aws_url=self._aws_url,
+            aws_url=self._aws.url,
             region=REGION,
-            access_key=self._access_key,
-            secret_key=self._secret_key,
+            access_key=self._aws.access_key,
+            secret_key=self._aws.secret_key,
             database=cluster.secret(),
             outputs={**deployment.outputs, "ApiUrl": url},
             resources=resources,
@@ -126,18 +118,6 @@ class Stack:
             for wait in waits:
                 wait.cancel()
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client with the emulated account's own keys."""
-        make: Any = boto3.client  # its overloads take names of services, not any string
-        return make(
-            service,
-            endpoint_url=self._aws_url,
-            region_name=REGION,
-            aws_access_key_id=self._access_key,
-            aws_secret_access_key=self._secret_key,
-            config=Config(max_pool_connections=50, retries={"mode": "standard"}),
-        )
-
     async def _start_postgres(self) -> Cluster:
         cluster = Cluster(self._state.postgres / "data", free_port())
         await asyncio.to_thread(cluster.create)
@@ -145,22 +125,8 @@ class Stack:
         await self._child("postgresql", command, {}, options, cluster.port, signal.SIGINT)
         return cluster
 
-    async def _start_emulator(self) -> str:
-        port = free_port()
-        settings = {
-            "AUTH": "true",
-            "BIND_HOST": HOST,
-            "GATEWAY_PORT": str(port),
-            "IOT_MTLS_ENABLED": "0",
-            "LOG_LEVEL": "WARNING",
-            "AWS_ACCESS_KEY_ID": self._access_key,
-            "AWS_SECRET_ACCESS_KEY": self._secret_key,
-            "S3_DATA_DIR": str(self._state.tmp / "s3"),
-            "STATE_DIR": str(self._state.tmp / "aws"),
-        }
-        program = Path(sys.executable).parent / "ministack"
-        await self._child("aws", [str(program)], settings, {}, port, signal.SIGTERM)
-        return f"http://{HOST}:{port}"
+    async def _start_emulator(self) -> None:
+        await self._child("aws", self._aws.command(), self._aws.settings(), {}, self._aws.port, signal.SIGTERM)
 
     async def _child(
         self,
@@ -179,40 +145,26 @@ class Stack:
         self._children.append(child)
 
     def _deploy(self, template: dict[str, Any], cluster: Cluster) -> Deployment:
-        secret = self.client("secretsmanager").create_secret(
+        secret = self._aws.client("secretsmanager").create_secret(
             Name="tradepost/database", SecretString=json.dumps(cluster.secret())
         )
         parameters = {
             "DatabaseSecretArn": secret["ARN"],
             "DatabaseSslMode": "disable",
             "Stage": "local",
-            "CognitoOrigin": self._aws_url,
+            "CognitoOrigin": self._aws.url,
             **self._options.parameters,
             "EventSources": "disabled",  # the emulator's own pollers; ours take the messages
         }
         references = References(template)
-        outputs = deploy(self.client, template, parameters)
+        outputs = deploy(self._aws.client, template, parameters)
         return read_back(template, references, outputs, code_folders(self._options.template))
 
     def _functions(self, deployment: Deployment, log: FunctionLog) -> Functions:
-        sts = self.client("sts")
-
-        async def credentials(function: Function) -> Credentials:
-            answer = await asyncio.to_thread(
-                sts.assume_role,
-                RoleArn=function.role_arn,
-                RoleSessionName=function.name,
-                DurationSeconds=SESSION_SECONDS,
-            )
-            keys = answer["Credentials"]
-            return Credentials(
-                keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"].timestamp()
-            )
-
-        environment = {"AWS_ENDPOINT_URL": self._aws_url, "TMPDIR": str(self._state.tmp)}
+        environment = {"AWS_ENDPOINT_URL": self._aws.url, "TMPDIR": str(self._state.tmp)}
         return Functions(
             deployment.functions,
-            credentials=credentials,
+            credentials=self._aws.credentials,
             environment=environment,
             region=REGION,
             log=log.write,
@@ -222,7 +174,7 @@ class Stack:
     def _consume(
         self, deployment: Deployment, functions: Functions, log: FunctionLog
     ) -> list[QueuePoller | StreamPoller]:
-        sqs, kinesis = self.client("sqs"), self.client("kinesis")
+        sqs, kinesis = self._aws.client("sqs"), self._aws.client("kinesis")
         pollers: list[QueuePoller | StreamPoller] = [
             *(QueuePoller(one, sqs=sqs, invoke=functions.invoke, say=log.say) for one in deployment.queues),
             *(
@@ -253,7 +205,7 @@ class Stack:
         status = StatusReport(
             deployment,
             queues,
-            sqs=self.client("sqs"),
+            sqs=self._aws.client("sqs"),
             database=cluster.secret(),
             functions=functions,
             pollers=pollers,
