@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from local import asking
 from local.state import DEFAULT, ROOT, LocalError, StackInfo, State
 
 T = TypeVar("T")
@@ -100,35 +100,7 @@ def token(
     info = _stack(state)
     if user not in info.users:
         raise LocalError(f"there is no demo user {user}: choose {' or '.join(info.users)}")
-    sign_in = info.users[user]
-    answer = _post(f"{info.url}/user/login", {"username": sign_in.username, "password": sign_in.password})
-    typer.echo(answer["access_token"])
-
-
-def _post(address: str, body: dict[str, Any]) -> Any:
-    import urllib.error  # noqa: PLC0415
-    import urllib.request  # noqa: PLC0415
-
-    data, headers = json.dumps(body).encode(), {"content-type": "application/json"}
-    request = urllib.request.Request(address, data, headers)  # noqa: S310 - the stack's own address
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise LocalError(f"{address} answered {error.code}: {error.read().decode(errors='replace')}") from error
-    except OSError as error:
-        raise LocalError(f"{address} does not answer: {error}") from error
-
-
-def _status(info: StackInfo) -> dict[str, Any]:
-    import urllib.request  # noqa: PLC0415
-
-    try:
-        with urllib.request.urlopen(f"{info.lambda_url}/status", timeout=30) as answer:  # noqa: S310 - loopback
-            found: dict[str, Any] = json.load(answer)
-    except OSError as error:
-        raise LocalError(f"the stack does not answer: {error}") from error
-    return found
+    typer.echo(asking.token(info, info.users[user]))
 
 
 @app.command()
@@ -152,7 +124,7 @@ def status(
 ) -> None:
     """Show queues, dead letters, outbox and functions."""
     info = _stack(state)
-    found = _status(info)
+    found = asking.status(info)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
@@ -174,26 +146,10 @@ def invoke(
     state: StateOption = DEFAULT,
 ) -> None:
     """Invoke a function and print its answer; exits 1 when the function failed."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    info = _stack(state)
-    try:
-        answer = info.client("lambda").invoke(FunctionName=function, Payload=_event(event or _sample(function)))
-    except ClientError as error:
-        _check_known(info, function)
-        raise LocalError(error.response["Error"]["Message"]) from error
-    typer.echo(answer["Payload"].read().decode())
-    if answer.get("FunctionError"):
+    answer = asking.invoke(_stack(state), function, _event(event or _sample(function)))
+    typer.echo(answer.payload.decode())
+    if answer.error:
         raise typer.Exit(1)
-
-
-def _check_known(info: StackInfo, function: str) -> None:
-    import difflib  # noqa: PLC0415
-
-    known = _status(info)["functions"]
-    if function not in known:
-        near = difflib.get_close_matches(function, known) or sorted(known)
-        raise LocalError(f"there is no function {function}; there is {', '.join(near)}")
 
 
 def _sample(function: str) -> Path | None:
@@ -236,7 +192,7 @@ def logs(
     if not _runs(folder):
         typer.echo("tradepost: no stack runs; this is the log of the last one", err=True)
     elif function not in (None, PLATFORM):
-        _check_known(folder.read(), function)
+        asking.check_known(folder.read(), function)
     first = FOLLOWED if follow and last is None else last
     for entry in entries(path, function, last=first, follow=follow, running=lambda: _runs(folder)):
         if line := readable(entry, everything=everything):
@@ -251,15 +207,6 @@ def _runs(folder: State) -> bool:
     return True
 
 
-def _await_rest(info: StackInfo, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not _status(info)["settled"]:
-        if time.monotonic() > deadline:
-            typer.echo("tradepost: the queues are not empty yet; comparing all the same", err=True)
-            return
-        time.sleep(0.2)
-
-
 @app.command()
 @_plain_errors
 def reconcile(
@@ -268,12 +215,11 @@ def reconcile(
 ) -> None:
     """Compare PostgreSQL with DynamoDB, once the queues are empty; exits 1 when they differ."""
     info = _stack(state)
-    _await_rest(info, wait)
-    client = info.client("lambda")
-    payload = json.dumps({"grace_seconds": 0}).encode()
-    answer = client.invoke(FunctionName="ReconcileFunction", Payload=payload)
-    found = json.load(answer["Payload"])
-    if answer.get("FunctionError"):
+    if not asking.rests(info, wait):
+        typer.echo("tradepost: the queues are not empty yet; comparing all the same", err=True)
+    answer = asking.invoke(info, "ReconcileFunction", json.dumps({"grace_seconds": 0}).encode())
+    found = answer.json()
+    if answer.error:
         raise LocalError(f"the comparison failed: {found.get('errorMessage')}")
     typer.echo(json.dumps(found, indent=1))
     if found["differing"]:

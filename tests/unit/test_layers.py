@@ -85,3 +85,23 @@ def test_a_function_imports_what_it_needs_and_starts_with_its_own_variables(modu
 
     assert done.returncode == 0, done.stderr
     assert set(ast.literal_eval(done.stdout)) == NEEDS[module]
+
+
+def test_the_domain_imports_the_standard_library_and_itself() -> None:
+    """Whatever is installed: the linter's contract can only forbid packages by name."""
+    files = sorted((SRC / "domain").rglob("*.py"))
+    imported = {
+        name.partition(".")[0]
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for name in _imported(node)
+    }
+
+    assert len(files) > 10
+    assert imported - sys.stdlib_module_names == {"domain"}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
