@@ -12,7 +12,7 @@ import pytest
 from domain.errors import Unauthenticated
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
-from handlers.http.request import Request
+from handlers.http.request import Request, front_door
 from handlers.http.response import Response
 
 CLAIMS = {"sub": "subject-1", "username": "ann", "groups": "admin staff", "exp": "4102444800"}
@@ -36,6 +36,7 @@ def echo(request: Request) -> Response:
         groups = []
     said = {
         "method": request.method,
+        "address": request.address,
         "path": request.url_path,
         "id": request.path("id"),
         "limit": request.query("limit"),
@@ -48,7 +49,14 @@ def echo(request: Request) -> Response:
     return Response(HTTPStatus.CREATED, said, {"location": "/orders/7"})
 
 
-HEADERS = {"Content-Type": "application/json", "Idempotency-Key": "one", "X-Amzn-Trace-Id": "Root=1-2-3"}
+ADDRESS = "203.0.113.7"
+FORGED = "198.51.100.1"
+HEADERS = {
+    "Content-Type": "application/json",
+    "Idempotency-Key": "one",
+    "X-Amzn-Trace-Id": "Root=1-2-3",
+    "X-Forwarded-For": f"{FORGED}, {ADDRESS}",
+}
 
 
 def http_api(**other: Any) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def http_api(**other: Any) -> dict[str, Any]:
         "requestContext": {
             "requestId": "r1",
             "stage": "$default",
-            "http": {"method": "POST", "path": "/orders/a b/cancel"},
+            "http": {"method": "POST", "path": "/orders/a b/cancel", "sourceIp": ADDRESS},
             "authorizer": {"lambda": CLAIMS},
         },
         "body": BODY,
@@ -89,7 +97,12 @@ def rest_api(**other: Any) -> dict[str, Any]:
         "queryStringParameters": {"limit": "2", "cursor": "x="},
         "multiValueQueryStringParameters": {"limit": ["1", "2"], "cursor": ["x="]},
         "pathParameters": {"id": "a%20b"},
-        "requestContext": {"requestId": "r1", "stage": "prod", "authorizer": {**CLAIMS, "principalId": "subject-1"}},
+        "requestContext": {
+            "requestId": "r1",
+            "stage": "prod",
+            "identity": {"sourceIp": ADDRESS},
+            "authorizer": {**CLAIMS, "principalId": "subject-1"},
+        },
         "body": BODY,
         "isBase64Encoded": False,
         **other,
@@ -129,6 +142,7 @@ def test_every_front_door_asks_the_same(door: Any) -> None:
     authorized = door in (http_api, function_url, rest_api)
     assert said == {
         "method": "POST",
+        "address": ADDRESS,
         "path": "/orders/a b/cancel",
         "id": "a b",
         "limit": "1,2",
@@ -192,3 +206,57 @@ def test_a_load_balancer_vouches_for_nobody() -> None:
     event["headers"] |= {"sub": "subject-1", "x-amzn-oidc-identity": "subject-1"}
 
     assert json.loads(echo(event, Context())["body"])["groups"] == []
+
+
+NAMING = ("x-forwarded-for", "forwarded", "x-real-ip", "true-client-ip", "cf-connecting-ip", "x-client-ip")
+
+
+def address(event: dict[str, Any]) -> str:
+    return Request(front_door(event), Context()).address  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("door", [http_api, function_url, rest_api])
+@pytest.mark.parametrize("header", NAMING)
+def test_no_header_says_where_a_client_is(door: Any, header: str) -> None:
+    event = door(headers={header: FORGED}, multiValueHeaders={header: [FORGED]})
+
+    assert address(event) == ADDRESS
+
+
+@pytest.mark.parametrize("header", NAMING[1:])
+def test_a_load_balancer_says_where_a_client_is_in_one_header_alone(header: str) -> None:
+    assert address(alb(headers={header: FORGED, "x-forwarded-for": ADDRESS})) == ADDRESS
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[ADDRESS], [f"{FORGED},{ADDRESS}"], [f"{FORGED}, 10.0.0.1 , {ADDRESS} "], [FORGED, ADDRESS], [f",,{ADDRESS}"]],
+)
+def test_what_the_load_balancer_appended_is_the_address(values: list[str]) -> None:
+    event = alb_multi()
+    event["multiValueHeaders"]["x-forwarded-for"] = values
+
+    assert address(event) == address(alb(headers={"x-forwarded-for": ",".join(values)})) == ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (f"{ADDRESS}:40123", ADDRESS),
+        ("[2001:db8::7]:40123", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("", ""),
+        (f"{FORGED},", ""),
+    ],
+)
+def test_ports_are_no_part_of_an_address(said: str, meant: str) -> None:
+    assert address(alb(headers={"x-forwarded-for": said})) == meant
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_front_door_that_says_no_address_is_no_error(door: Any) -> None:
+    event = {**door(), "headers": {}, "multiValueHeaders": {}}
+    for name in ("http", "identity"):
+        event["requestContext"].pop(name, None)
+
+    assert address(event) == ""

@@ -69,6 +69,18 @@ class Request:
         return self.event.path if self._decoded() else unquote(self.event.path)
 
     @property
+    def address(self) -> str:
+        """The client's IP address as the front door itself saw it; empty when it did not say.
+
+        A load balancer appends what it saw to x-forwarded-for (its mode `append`), so that everything before the last
+        entry is the client's own word.
+        """
+        context: dict[str, Any] = self.event["requestContext"]
+        if "elb" in context:
+            return _without_port((self.header("x-forwarded-for") or "").rpartition(",")[2].strip())
+        return str((context.get("http") or context.get("identity") or {}).get("sourceIp") or "")
+
+    @property
     def parameters(self) -> Mapping[str, str]:
         """The path's parameters, decoded; read from the path where the front door knows no routes."""
         given: Mapping[str, str] = self.event.get("pathParameters") or {}
@@ -116,3 +128,10 @@ class Request:
 
     def _decoded(self) -> bool:
         return isinstance(self.event, APIGatewayProxyEventV2)
+
+
+def _without_port(address: str) -> str:
+    """Return an address without the port that a load balancer adds when it is told to preserve the client's."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
