@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from domain.items.items import Item
 from handlers.http.etag import etag
@@ -12,7 +13,18 @@ from handlers.http.render import rfc3339
 from handlers.http.response import Response
 
 
-def item(one: Item) -> dict[str, Any]:
+class ItemJson(TypedDict):
+    """Something that a person keeps; its version stands in the header ETag."""
+
+    id: str
+    name: str
+    description: str
+    owner_id: str
+    created_at: str
+    updated_at: str
+
+
+def item(one: Item) -> ItemJson:
     """Return an item."""
     return {
         "id": one.id,
