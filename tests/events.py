@@ -53,7 +53,8 @@ def http(
     raw_path = template
     for name, value in (path or {}).items():
         raw_path = raw_path.replace(f"{{{name}}}", value)
-    sent = {"host": "api.example.com", "user-agent": "tests", **(headers or {})}
+    named = {name.lower(): value for name, value in (headers or {}).items()}
+    sent = {"host": "api.example.com", "user-agent": "tests", **named}
     event = {
         "version": "2.0",
         "routeKey": "$default" if template == "$default" else f"{method} {template}",

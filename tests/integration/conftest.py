@@ -24,6 +24,7 @@ WIRED = {
     "items": ("items",),
     "messages": ("publisher",),
     "people": ("accounts", "users"),
+    "tokens": ("verifier",),
     "views": ("stock_view", "order_counts"),
 }
 
@@ -44,6 +45,7 @@ def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
         "AWS_SECRET_ACCESS_KEY": ROOT[1],
         "POWERTOOLS_SERVICE_NAME": "tradepost",
         "POWERTOOLS_METRICS_NAMESPACE": "Tradepost",
+        "TOKENS_VERIFIED_BY": "gateway",
         "DATABASE_SECRET_ARN": made["ARN"],
         "DATABASE_SSLMODE": "disable",
         "ORDERS_QUEUE_URL": ministack.queue(),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.tokens import keys
+from handlers.wiring.tokens import verifier
 from tests.signing import CLIENT_ID, ISSUER, jwk, key_set, token
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:api/prod/GET/orders/7"
@@ -31,10 +32,12 @@ def authorize(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(keys.Fetch, "__call__", lambda *_: key_set(jwk()))
+    verifier.cache_clear()
     sys.modules.pop("handlers.authorizer", None)
     module = importlib.import_module("handlers.authorizer")
     yield lambda event: module.handler(event, Context())
     del sys.modules["handlers.authorizer"]
+    verifier.cache_clear()
 
 
 def rest(headers: dict[str, Any], **other: Any) -> dict[str, Any]:

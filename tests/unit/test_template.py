@@ -55,6 +55,13 @@ def test_exactly_these_routes_are_public() -> None:
     assert of_type("AWS::Serverless::HttpApi")["Api"]["Auth"]["DefaultAuthorizer"] == "Jwt"
 
 
+def test_handlers_trust_the_authorizer_which_stands_in_front() -> None:
+    said = template()["Globals"]["Function"]["Environment"]["Variables"]["TOKENS_VERIFIED_BY"]
+
+    assert said == "gateway"
+    assert not [name for name, own in functions().items() if "FunctionUrlConfig" in own]
+
+
 def test_what_no_route_takes_goes_to_not_found() -> None:
     """Also every path with a slash at its end, of which HTTP APIs take no route."""
     defaults = [module for module, event in http_events() if "Path" not in event]
