@@ -156,9 +156,9 @@ def invoke() -> Callable[..., Any]:
 def call(invoke: Callable[..., Any]) -> Call:
     """Return a function that sends a request to a handler's module, as tests.events.http builds it."""
 
-    def send(module: str, body: Any = None, **request: Any) -> Answer:
+    def send(module: str, body: Any = None, *, context: Context | None = None, **request: Any) -> Answer:
         event = http(module, body, **request)
-        answer = invoke(module, event)
+        answer = invoke(module, event, context)
         assert answer["isBase64Encoded"] is False
         assert answer["headers"]["x-request-id"] == event["requestContext"]["requestId"]
         return Answer(answer["statusCode"], answer["headers"], answer["body"])

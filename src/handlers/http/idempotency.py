@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import Future
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -19,9 +20,9 @@ from aws_lambda_powertools.utilities.idempotency import (
 )
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
-    IdempotencyPersistenceLayerError,
     IdempotencyValidationError,
 )
+from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.aws import client
 from domain.errors import FieldProblem, InFlight, InvalidInput, KeyReused, Unavailable
@@ -65,12 +66,17 @@ class Once:
     def __call__(self, key: Key, request: Request, act: Callable[[], Response]) -> Response:
         """Return what `act` answers, or what it answered before. Raises InFlight, KeyReused, Unavailable.
 
-        An `act` that raises frees the key.
+        An `act` that raises frees the key. What it came to counts, whatever becomes of the record afterwards.
         """
         self._config.register_lambda_context(request.context)
+        outcome = Future[Response]()
 
         def answer(*, asked: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001 - what Powertools hashes
-            response = act()
+            try:
+                outcome.set_result(act())
+            except Exception as error:
+                outcome.set_exception(error)
+            response = outcome.result()
             return {"status": int(response.status), "body": response.body, "headers": dict(response.headers)}
 
         once = idempotent_function(
@@ -82,10 +88,14 @@ class Once:
         )
         try:
             first = once(asked={"scope": key.scope, "fingerprint": key.fingerprint})
+            return Response(HTTPStatus(first["status"]), first["body"], first["headers"])
         except IdempotencyAlreadyInProgressError:
             raise InFlight("a request with this Idempotency-Key is being answered right now") from None
         except IdempotencyValidationError:
             raise KeyReused("this Idempotency-Key was used for another request; send a new key") from None
-        except IdempotencyPersistenceLayerError as error:
-            raise Unavailable("please send the same request again") from error
-        return Response(HTTPStatus(first["status"]), first["body"], first["headers"])
+        except Exception as error:
+            if outcome.done():
+                return outcome.result()
+            if isinstance(error.__cause__, BotoCoreError | ClientError):
+                raise Unavailable("please send the same request again") from error
+            return act()  # nobody can read the record, but the database knows the key

@@ -1,0 +1,55 @@
+"""The wire to AWS: calls that break off, and what others do while a call is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError
+from botocore.httpsession import URLLib3Session
+
+Go = Callable[[], Any]
+
+
+@contextmanager
+def broken(operation: str, *, answer_only: bool = False) -> Iterator[None]:
+    """Break every call of an AWS operation off: before it arrives, or so that only its answer is lost."""
+
+    def break_off(go: Go) -> Any:
+        if answer_only:
+            go()
+        raise ConnectionClosedError(endpoint_url=operation)
+
+    with _met(operation, break_off):
+        yield
+
+
+@contextmanager
+def meanwhile(operation: str, others: Callable[[], object]) -> Iterator[None]:
+    """Let others act once, right after the first call of an AWS operation has arrived."""
+    waiting = [others]
+
+    def act(go: Go) -> Any:
+        answer = go()
+        if waiting:
+            waiting.pop()()
+        return answer
+
+    with _met(operation, act):
+        yield
+    assert not waiting, f"nothing called {operation}"
+
+
+@contextmanager
+def _met(operation: str, meet: Callable[[Go], Any]) -> Iterator[None]:
+    send = URLLib3Session.send
+
+    def on_the_way(session: URLLib3Session, request: Any) -> Any:
+        asked = request.headers.get("X-Amz-Target", b"").decode().rpartition(".")[2]
+        return meet(lambda: send(session, request)) if asked == operation else send(session, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(URLLib3Session, "send", on_the_way)
+        yield
