@@ -153,6 +153,7 @@ class Stack:
             "DatabaseSslMode": "disable",
             "Stage": "local",
             "CognitoOrigin": self._aws.url,
+            "CallsPerMinute": "6000",  # everybody here comes from one address
             **self._options.parameters,
             "EventSources": "disabled",  # the emulator's own pollers; ours take the messages
         }

@@ -47,6 +47,7 @@ def http(
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     base64_encoded: bool = False,
+    address: str = "192.0.2.1",
 ) -> dict[str, Any]:
     """Return an HTTP API's event (payload 2.0) for a function's route; a body that is no text is sent as JSON."""
     method, template = ROUTE_OF.get(module, ("GET", "$default"))
@@ -70,7 +71,7 @@ def http(
                 "method": method,
                 "path": raw_path,
                 "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
+                "sourceIp": address,
                 "userAgent": "tests",
             },
             "requestId": f"request-{uuid.uuid4()}",

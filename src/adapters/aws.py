@@ -62,19 +62,19 @@ def _session() -> boto3.Session:
 @overload
 def client(service: Literal["cognito-idp"]) -> CognitoIdentityProviderClient: ...
 @overload
-def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
+def client(service: Literal["dynamodb"], *, read: float = READ, tries: int = TRIES) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["kinesis"]) -> KinesisClient: ...
 @overload
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
 def client(service: Literal["sqs"]) -> SQSClient: ...
-def client(service: Any) -> Any:
+def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
     """Return a client for a service. Cognito's public operations take no signature, so they get none."""
     config = Config(
         connect_timeout=CONNECT,
-        read_timeout=READ,
-        retries={"mode": "standard", "total_max_attempts": TRIES},
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": tries},
         max_pool_connections=PARALLEL,
         signature_version=UNSIGNED if service == "cognito-idp" else None,
     )

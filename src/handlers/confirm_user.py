@@ -9,6 +9,7 @@ from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.throttle import throttle
 from handlers.wiring.people import accounts
 
 
@@ -22,6 +23,7 @@ class ConfirmBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Confirm the account."""
+    throttle(request, "confirm")
     wanted = read(request, ConfirmBody)
     accounts().confirm(wanted.username, wanted.code)
     return Response(HTTPStatus.NO_CONTENT)

@@ -9,6 +9,7 @@ from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.throttle import throttle
 from handlers.wiring.people import accounts
 
 
@@ -21,5 +22,6 @@ class ForgotBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Answer 204 whoever asks: it tells nobody who has an account."""
+    throttle(request, "forgot")
     accounts().forgot(read(request, ForgotBody).username)
     return Response(HTTPStatus.NO_CONTENT)

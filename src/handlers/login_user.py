@@ -12,6 +12,7 @@ from handlers.http.endpoint import endpoint
 from handlers.http.render import signed_in
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.throttle import throttle
 from handlers.wiring.people import accounts, users
 
 
@@ -25,6 +26,7 @@ class LoginBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Exchange username and password for tokens."""
+    throttle(request, "login")
     wanted = read(request, LoginBody)
     tokens = login_user(wanted.username, wanted.password, accounts=accounts(), users=users(), clock=now)
     return Response(HTTPStatus.OK, signed_in(tokens))

@@ -12,6 +12,7 @@ from handlers.http.endpoint import endpoint
 from handlers.http.render import rfc3339
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.throttle import throttle
 from handlers.wiring.people import accounts, users
 
 
@@ -27,6 +28,7 @@ class RegisterBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Make an account that waits for the code sent by email."""
+    throttle(request, "register")
     wanted = read(request, RegisterBody)
     registration = Registration(wanted.username, wanted.email, wanted.name, wanted.password)
     user = register_user(registration, accounts=accounts(), users=users(), clock=now)

@@ -9,6 +9,7 @@ from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.throttle import throttle
 from handlers.wiring.people import accounts
 
 
@@ -21,5 +22,6 @@ class ResendBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Answer 204 whoever asks: it tells nobody who has registered."""
+    throttle(request, "resend")
     accounts().resend(read(request, ResendBody).username)
     return Response(HTTPStatus.NO_CONTENT)

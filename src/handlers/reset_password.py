@@ -9,6 +9,7 @@ from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.throttle import throttle
 from handlers.wiring.people import accounts
 
 
@@ -23,6 +24,7 @@ class ResetBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Set the password."""
+    throttle(request, "reset")
     wanted = read(request, ResetBody)
     accounts().reset(wanted.username, wanted.code, wanted.password)
     return Response(HTTPStatus.NO_CONTENT)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.cognito import CognitoAccounts
+from adapters.dynamodb.calls import DynamoCalls
 from adapters.dynamodb.items import DynamoItems
 from adapters.dynamodb.order_counts import DynamoOrderCounts
 from adapters.dynamodb.stock_view import DynamoStockView
@@ -15,6 +16,7 @@ from adapters.memory.decisions import MemoryDecisions
 from adapters.memory.items import MemoryItems
 from adapters.memory.others import (
     MemoryAccounts,
+    MemoryCalls,
     MemoryOrderCounts,
     MemoryProducts,
     MemoryPublisher,
@@ -76,6 +78,14 @@ def items(request: pytest.FixtureRequest) -> Any:
         return MemoryItems()
     cloud: Cloud = request.getfixturevalue(request.param)
     return DynamoItems(cloud.client("dynamodb"), cloud.table("ItemsTable"))
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def calls(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryCalls()
+    cloud: Cloud = request.getfixturevalue(request.param)
+    return DynamoCalls(cloud.client("dynamodb"), cloud.table("ThrottleTable"))
 
 
 @pytest.fixture(params=["memory", "ministack"])

@@ -1,4 +1,7 @@
-"""A second stack, from a changed copy of the template and the code: poison, cancelling in time, changing code."""
+"""A second stack, from a changed copy of the template and the code, and with parameters of its own.
+
+Poison, cancelling in time, calling too often, changing code.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from tests.e2e.shop import Shop, problem
 pytestmark = pytest.mark.xdist_group("e2e")
 
 SHIPPING_DELAY = 4
+CALLS_PER_MINUTE = 8
 ORDERS_QUEUE = "  OrdersQueue:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: "
 
 
@@ -36,7 +40,8 @@ def clone() -> Iterator[Clone]:
 def changed(clone: Clone) -> Iterator[Shop]:
     """Run the second stack beside the first."""
     with folder_for_all() as folder:
-        up = Up(folder, *clone.options, "--parameter", f"ShippingDelay={SHIPPING_DELAY}")
+        given = (f"ShippingDelay={SHIPPING_DELAY}", f"CallsPerMinute={CALLS_PER_MINUTE}")
+        up = Up(folder, *clone.options, *(word for one in given for word in ("--parameter", one)))
         try:
             yield Shop(up.ready())
             up.stop()
@@ -108,6 +113,18 @@ def test_a_confirmed_order_can_be_cancelled_until_it_ships(changed: Shop) -> Non
     changed.settled()
     assert customer.get(path) == cancelled.json()
     assert changed.stock(sku) == (2, 0)
+
+
+def test_who_calls_too_often_is_told_to_wait(changed: Shop) -> None:
+    """So many calls are too many in one of the two minutes that they may fall into."""
+    body = {"username": "nobody"}
+    calls = [changed.public("POST", "/user/password/forgot", body) for _ in range(2 * CALLS_PER_MINUTE + 1)]
+
+    refused = [one for one in calls if one.status_code != 204]
+    assert {problem(one) for one in refused} == {(429, "too-many-requests")}
+    assert all(1 <= int(one.headers["Retry-After"]) <= 60 for one in refused)
+    assert changed.public("POST", "/user/resend", body).status_code == 204
+    assert not logged(changed.info, "ForgotPasswordFunction", "a call was not counted")
 
 
 @pytest.fixture

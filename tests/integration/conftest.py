@@ -20,6 +20,7 @@ from tests.events import Context, http
 from tests.shop import Shop
 
 WIRED = {
+    "calls": ("calls",),
     "database": ("decisions", "products"),
     "items": ("items",),
     "messages": ("publisher",),
@@ -56,6 +57,8 @@ def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
         "IDEMPOTENCY_TABLE": ministack.table("IdempotencyTable"),
         "ITEMS_TABLE": ministack.table("ItemsTable"),
         "USERS_TABLE": ministack.table("UsersTable"),
+        "THROTTLE_TABLE": ministack.table("ThrottleTable"),
+        "CALLS_PER_MINUTE": "6000",
         "USER_POOL_CLIENT_ID": people["client"],
         "USER_POOL_ID": people["pool"],
         "TOKEN_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{people['pool']}",

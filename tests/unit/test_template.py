@@ -55,6 +55,19 @@ def test_exactly_these_routes_are_public() -> None:
     assert of_type("AWS::Serverless::HttpApi")["Api"]["Auth"]["DefaultAuthorizer"] == "Jwt"
 
 
+NOT_THROTTLED = {("POST", "/user/refresh")}
+"""Tokens are refreshed for everybody in an office at once, and cannot be guessed."""
+
+
+def test_exactly_the_public_calls_that_check_secrets_or_send_mail_are_throttled() -> None:
+    throttled = {(method, path) for method, path, module in ROUTES if "THROTTLE_TABLE" in variables(module)}
+
+    assert throttled == {(method, path) for method, path in PUBLIC if method == "POST"} - NOT_THROTTLED
+    assert [name for name in handlers() if "CALLS_PER_MINUTE" in variables(name)] == [
+        name for name in handlers() if "THROTTLE_TABLE" in variables(name)
+    ]
+
+
 def test_handlers_trust_the_authorizer_which_stands_in_front() -> None:
     said = template()["Globals"]["Function"]["Environment"]["Variables"]["TOKENS_VERIFIED_BY"]
 
@@ -152,6 +165,7 @@ RESOURCES = {
     "INVENTORY_TABLE": ("dynamodb:", "InventoryTable"),
     "ORDER_COUNTS_TABLE": ("dynamodb:", "OrderCountsTable"),
     "USERS_TABLE": ("dynamodb:", "UsersTable"),
+    "THROTTLE_TABLE": ("dynamodb:", "ThrottleTable"),
     "ITEMS_TABLE": ("dynamodb:", "ItemsTable"),
     "DATABASE_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
 }

@@ -108,6 +108,19 @@ class MemoryOrderCounts:
         return {status: len(ids) for (at, status), ids in self._orders.items() if at == minute}
 
 
+class MemoryCalls:
+    """Calls counted in a dictionary."""
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[str, str, datetime], int] = defaultdict(int)
+
+    def count(self, operation: str, client: str, at: datetime) -> int:
+        """Count a client's call; return how many it has made in that minute, this one included."""
+        key = (operation, client, at.replace(second=0, microsecond=0))
+        self._calls[key] += 1
+        return self._calls[key]
+
+
 class MemoryUsers:
     """Profiles in a dictionary."""
 
