@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.state import ROOT
@@ -22,6 +24,16 @@ class Clone:
         text = self.template.read_text()
         assert text.count(old) == 1, f"{text.count(old)} times: {old}"
         self.template.write_text(text.replace(old, new))
+
+    @contextmanager
+    def edited(self, module: str, old: str, new: str) -> Iterator[None]:
+        """Let a module say `new` in the one place where it says `old`, for the block."""
+        path = self.src / module
+        text = path.read_text()
+        assert text.count(old) == 1, f"{text.count(old)} times: {old}"
+        path.write_text(text.replace(old, new))
+        yield
+        path.write_text(text)
 
     def add_resource(self, text: str) -> None:
         """Add a resource to the template."""

@@ -1,6 +1,6 @@
 """A second stack, from a changed copy of the template and the code, and with parameters of its own.
 
-Poison, cancelling in time, calling too often, changing code.
+Poison, cancelling in time, calling too often, sudden death, changing code.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from local.state import StackInfo
 from tests.e2e.clone import Clone
@@ -27,12 +28,13 @@ ORDERS_QUEUE = "  OrdersQueue:\n    Type: AWS::SQS::Queue\n    Properties:\n    
 
 @pytest.fixture(scope="module")
 def clone() -> Iterator[Clone]:
-    """Change the template so that poison is given up after seconds instead of minutes."""
+    """Change the template so that poison, and a dead worker's key, are given up after seconds."""
     with folder_for_all() as folder:
         clone = Clone(folder)
         clone.change(f"{ORDERS_QUEUE}200", f"{ORDERS_QUEUE}2")
         clone.change("OrdersDeadLetters.Arn, maxReceiveCount: 5", "OrdersDeadLetters.Arn, maxReceiveCount: 2")
         clone.change("MaximumRetryAttempts: 10", "MaximumRetryAttempts: 2")
+        clone.change("Description: Places an order\n", "Description: Places an order\n      Timeout: 5\n")
         yield clone
 
 
@@ -113,6 +115,37 @@ def test_a_confirmed_order_can_be_cancelled_until_it_ships(changed: Shop) -> Non
     changed.settled()
     assert customer.get(path) == cancelled.json()
     assert changed.stock(sku) == (2, 0)
+
+
+COMMITTED = ("domain/orders/placing.py", "    deliver(tx.written, store, publisher)\n    return order\n")
+SENT = ("handlers/create_order.py", '    count("OrdersPlaced")\n')
+
+
+@pytest.mark.parametrize(("module", "line"), [COMMITTED, SENT], ids=["after the commit", "after the messages"])
+def test_a_worker_that_dies_before_its_answer_is_kept_has_made_the_one_order(
+    changed: Shop, clone: Clone, module: str, line: str
+) -> None:
+    customer, sku, key = changed.customer(), changed.product(stock=5), str(uuid.uuid4())
+    with clone.edited(module, line, f"    __import__('os').kill(__import__('os').getpid(), 9)\n{line}"):
+        died = customer.order((sku, 1), key=key)
+    assert (died.status_code, died.json()) == (500, {"message": "Internal Server Error"})
+    (made,) = customer.get("/orders")["orders"]
+
+    answers = list[requests.Response]()
+
+    def accepted() -> bool:
+        answers.append(customer.order((sku, 1), key=key))
+        return answers[-1].status_code == 202
+
+    eventually(accepted)
+    assert {problem(answer) for answer in answers[:-1]} <= {(409, "request-in-flight")}
+    assert (answers[-1].json()["id"], answers[-1].json()["status"]) == (made["id"], "PLACED")
+    assert customer.order((sku, 1), key=key).json() == answers[-1].json()
+    assert changed.query("SELECT count(*) FROM orders WHERE customer_id = %s", customer.get("/user/me")["id"]) == [(1,)]
+    changed.query("UPDATE outbox SET written_at = written_at - interval '1 minute' RETURNING id")
+    changed.invoke("RelayOutboxFunction")
+    customer.sees(f"/orders/{made['id']}", "FULFILLED")
+    assert changed.stock(sku) == (4, 0)
 
 
 def test_who_calls_too_often_is_told_to_wait(changed: Shop) -> None:
