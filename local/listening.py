@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 HEADER_ROOM = 1 << 20
 """Bytes that one request line or header may have before aiohttp refuses it by itself."""
 
 _GOODBYE = 2.0
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Say whether this is more than a client that speaks broken HTTP, which its 400 says already."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_is_our_fault)
 
 
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
@@ -19,6 +31,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
     runner = web.AppRunner(
         app,
         access_log=None,
+        logger=_log,
         auto_decompress=False,
         max_line_size=HEADER_ROOM,
         max_field_size=HEADER_ROOM,
