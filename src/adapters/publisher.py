@@ -69,8 +69,8 @@ class AwsPublisher:
 def _attempt(send: Send, topic: Topic, batch: Sequence[Written]) -> Collection[int]:
     try:
         delivered = send(batch)
-    except (BotoCoreError, ClientError, KeyError) as error:
-        logger.warning("not sent to %s, left to the relay: %d messages: %r", topic, len(batch), error)
+    except (BotoCoreError, ClientError, KeyError):
+        logger.warning("not sent to %s, left to the relay: %d messages", topic, len(batch), exc_info=True)
         return []
     if len(delivered) < len(batch):
         logger.warning("refused by %s, left to the relay: %d messages", topic, len(batch) - len(delivered))

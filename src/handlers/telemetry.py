@@ -7,16 +7,27 @@ import logging
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-logger = Logger()
-"""Powertools' logger; the adapters' own loggers report through it."""
+from handlers.log_format import Formatter
 
-_adapters = logging.getLogger("adapters")
-_adapters.handlers = [logger.registered_handler]
-_adapters.propagate = False
+logger = Logger(logger_formatter=Formatter())
+"""Powertools' logger; the adapters, the libraries and Python's warnings report through it, with the same ids."""
+
+LIBRARIES = ("adapters", "aws_lambda_powertools", "boto3", "botocore", "psycopg", "py.warnings", "urllib3")
+IDS = ("correlation_id", "function_request_id")
+
+logging.captureWarnings(capture=True)
+for _name in LIBRARIES:
+    _library = logging.getLogger(_name)
+    _library.handlers = [logger.registered_handler]
+    _library.propagate = False
 
 
 def count(name: str, value: float = 1, *, unit: MetricUnit = MetricUnit.Count, reason: str | None = None) -> None:
-    """Emit one metric, with the dimension Reason when there is one."""
+    """Emit one metric, with the dimension Reason when there is one, and with the ids of the request that it is of."""
+    ids = logger.get_current_keys()
     with single_metric(name=name, unit=unit, value=value) as metric:
+        for key in IDS:
+            if ids.get(key):
+                metric.add_metadata(key, ids[key])
         if reason:
             metric.add_dimension(name="Reason", value=reason)

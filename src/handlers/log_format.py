@@ -1,0 +1,71 @@
+"""What a log line tells of an exception: what it is and where it came from, never what somebody sent."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+QUOTING = {"botocore", "psycopg", "pydantic_core"}
+"""Libraries whose errors quote what they were given: passwords, codes, the values of a row."""
+
+
+class Formatter(LambdaPowertoolsFormatter):
+    """Powertools' formatter, which tells of the exceptions of QUOTING their codes alone."""
+
+    def __init__(self) -> None:
+        super().__init__(serialize_stacktrace=False)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name for it
+        """Return the traceback of an exception and of what it came from, as Python writes it."""
+        return "\n".join("".join(_traceback(one)) for one in reversed(list(_chain(ei[1]))))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an exception and what it came from, each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _traceback(error: BaseException) -> Iterator[str]:
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__qualname__}: {_words(error)}\n"
+
+
+def _words(error: BaseException) -> str:
+    library = type(error).__module__.partition(".")[0]
+    if library not in QUOTING:
+        return str(error)
+    told: dict[str, Any] = {"botocore": _of_aws, "psycopg": _of_postgres, "pydantic_core": _of_pydantic}[library](error)
+    return ", ".join(f"{name} {value}" for name, value in told.items() if value)
+
+
+def _of_aws(error: Any) -> dict[str, Any]:
+    """Return the operation, AWS's code and its id of the request; of an error on our side its words without values."""
+    answer = getattr(error, "response", None)
+    if not isinstance(answer, dict):
+        return {"error": error.fmt, "endpoint": error.kwargs.get("endpoint_url")}
+    request = answer.get("ResponseMetadata", {}).get("RequestId")
+    return {"operation": error.operation_name, "code": answer.get("Error", {}).get("Code"), "request": request}
+
+
+def _of_postgres(error: Any) -> dict[str, Any]:
+    """Return the code (PostgreSQL, appendix A) and the names of what was broken; its words quote rows and input.
+
+    An error without code is about the connection, and libpq's.
+    """
+    if type(error).__name__ == "OperationalError" and not error.sqlstate:
+        return {"connection": str(error)}
+    named = {name: getattr(error.diag, f"{name}_name") for name in ("table", "column", "constraint")}
+    return {"code": error.sqlstate, **named}
+
+
+def _of_pydantic(error: Any) -> dict[str, Any]:
+    kinds = sorted({one["type"] for one in error.errors(include_url=False, include_context=False, include_input=False)})
+    return {"model": error.title, "kinds": kinds}
