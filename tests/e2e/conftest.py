@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.leaks import leaks
 from tests.e2e.running import Up, folder_for_all
 from tests.e2e.shop import Person, Shop
 
@@ -29,8 +30,7 @@ def shop(stack: Up) -> Iterator[Shop]:
     """Return the shop on the running stack."""
     shop = Shop(stack.state.read())
     yield shop
-    logged = Path(shop.info.log).read_text()
-    assert not [secret for secret in shop.secrets if secret in logged]
+    assert leaks(Path(shop.info.log).read_text(), shop.secrets) == set()
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,10 @@ import psycopg
 import requests
 
 from local.state import StackInfo
+from tests.e2e.leaks import CODES, secrets_in
 from tests.e2e.running import eventually
 
-CODE = "123456"
-"""The confirmation code of every registration in the emulated Cognito."""
-
+CODE, RESET_CODE = CODES
 T = TypeVar("T")
 
 
@@ -35,6 +34,8 @@ class Http:
 
     url: str
     token: str | None = field(default=None, repr=False)
+    seen: set[str] = field(default_factory=set, repr=False, compare=False, kw_only=True)
+    """Every secret that went over this connection, either way."""
 
     def __call__(
         self,
@@ -53,9 +54,12 @@ class Http:
             sent["Idempotency-Key"] = key
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(
+            answer = session.request(
                 method, f"{self.url}{path}", json=body, headers=sent, timeout=60, allow_redirects=False
             )
+        told = answer.json() if answer.headers.get("Content-Type") == "application/json" and answer.content else None
+        self.seen.update(secrets_in(body), secrets_in(told))
+        return answer
 
     def get(self, path: str) -> Any:
         """Return the JSON of a GET that succeeds."""
@@ -97,14 +101,13 @@ class Shop:
 
     def __init__(self, info: StackInfo) -> None:
         self.info = info
-        self.public = Http(info.url)
         self.secrets: set[str] = {sign_in.password for sign_in in info.users.values()}
+        self.public = Http(info.url, seen=self.secrets)
 
     def newcomer(self) -> Person:
         """Return somebody who has not registered."""
-        person = Person(self.info.url, None, f"u{secrets.token_hex(6)}", f"Pass-{secrets.token_hex(8)}")
-        self.secrets |= {person.password, person.email}
-        return person
+        username, password = f"u{secrets.token_hex(6)}", f"Pass-{secrets.token_hex(8)}"
+        return Person(self.info.url, None, username, password, seen=self.secrets)
 
     def register(self, person: Person) -> requests.Response:
         """Register somebody."""
@@ -117,16 +120,13 @@ class Shop:
 
     def login(self, username: str, password: str) -> requests.Response:
         """Sign in."""
-        answer = self.public("POST", "/user/login", {"username": username, "password": password})
-        if answer.status_code == 200:
-            self.secrets |= {value for name, value in answer.json().items() if name.endswith("_token")}
-        return answer
+        return self.public("POST", "/user/login", {"username": username, "password": password})
 
     def signed_in(self, username: str, password: str) -> Person:
         """Return somebody with a token."""
         answer = self.login(username, password)
         assert answer.status_code == 200, answer.text
-        return Person(self.info.url, answer.json()["access_token"], username, password)
+        return Person(self.info.url, answer.json()["access_token"], username, password, seen=self.secrets)
 
     def customer(self) -> Person:
         """Return a new customer: registered, confirmed and signed in."""
