@@ -44,7 +44,14 @@ def customer(shop: Shop) -> Person:
     return shop.customer()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
+def late_in_time(request: pytest.FixtureRequest) -> None:
+    """Give that token out before the first test on the stack."""
+    if "shop" in request.fixturenames:
+        request.getfixturevalue("late")
+
+
+@pytest.fixture(scope="session")
 def late(shop: Shop, customer: Person) -> Person:
     """Return the customer with a token of one second, so that the test that needs it expired need not wait."""
     with shop.tokens_for(seconds=1):
