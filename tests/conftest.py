@@ -26,6 +26,7 @@ PATIENCE = 30
 """Seconds within which a server must have started."""
 TABLES = {
     "product": "products",
+    "user": "users, email_claims",
     "inventory": "product_info, orders, order_lines, order_events, movements, idempotency_keys, outbox",
 }
 
@@ -88,7 +89,7 @@ def _login(server: Server) -> dict[str, str | int]:
 
 @pytest.fixture(scope="session")
 def databases(postgres_server: Server) -> Iterator[dict[str, Database]]:
-    """Return the two databases, each over one connection."""
+    """Return the databases, each over one connection."""
     opened = {name: Database(name, lambda: postgres_server, "disable") for name in TABLES}
     yield opened
     for database in opened.values():
@@ -97,7 +98,7 @@ def databases(postgres_server: Server) -> Iterator[dict[str, Database]]:
 
 @pytest.fixture
 def clean_databases(databases: dict[str, Database]) -> dict[str, Database]:
-    """Return the two databases with empty tables."""
+    """Return the databases with empty tables."""
     for name, tables in TABLES.items():
         databases[name].connection().execute(f"TRUNCATE {tables}")
     return databases
@@ -113,6 +114,12 @@ def inventory(clean_databases: dict[str, Database]) -> Database:
 def catalogue(clean_databases: dict[str, Database]) -> Database:
     """Return the database of products, empty."""
     return clean_databases["product"]
+
+
+@pytest.fixture
+def profiles(clean_databases: dict[str, Database]) -> Database:
+    """Return the database of users, empty."""
+    return clean_databases["user"]
 
 
 @pytest.fixture

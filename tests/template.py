@@ -47,5 +47,14 @@ def variables(module: str) -> set[str]:
 
 
 def environment(module: str) -> dict[str, str]:
-    """Return an environment with exactly the variables that a function gets."""
-    return {**dict.fromkeys(variables(module), "given"), **LAMBDA}
+    """Return an environment with exactly the variables that a function gets; parameters have their defaults."""
+    common = template()["Globals"]["Function"]["Environment"]["Variables"]
+    own = handlers()[module].get("Environment", {}).get("Variables", {})
+    return {**{name: _said(value) for name, value in {**common, **own}.items()}, **LAMBDA}
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    default = template()["Parameters"].get(value.get("Ref"), {}).get("Default", "")
+    return str(default) or "given"

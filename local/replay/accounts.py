@@ -72,9 +72,10 @@ class Accounts:
         )
 
     def _token(self, sign_in: SignIn) -> str:
-        answer = self._cognito.initiate_auth(
+        answer = self._cognito.admin_initiate_auth(
+            UserPoolId=self._pool,
             ClientId=self._app,
-            AuthFlow="USER_PASSWORD_AUTH",
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": sign_in.username, "PASSWORD": sign_in.password},
         )
         return str(answer["AuthenticationResult"]["AccessToken"])

@@ -6,6 +6,7 @@ and nowhere above.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,7 +14,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
-from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,7 +56,7 @@ def available() -> Iterator[None]:
 
 @cache
 def _session() -> boto3.Session:
-    return boto3.Session()
+    return boto3.Session(region_name=os.environ["REGION"])
 
 
 @overload
@@ -70,12 +70,11 @@ def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
 def client(service: Literal["sqs"]) -> SQSClient: ...
 def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
-    """Return a client for a service. Cognito's public operations take no signature, so they get none."""
+    """Return a client for a service, in the region that REGION names."""
     config = Config(
         connect_timeout=CONNECT,
         read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": tries},
         max_pool_connections=PARALLEL,
-        signature_version=UNSIGNED if service == "cognito-idp" else None,
     )
     return _session().client(service, config=config)

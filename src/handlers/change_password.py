@@ -1,10 +1,8 @@
 """POST /user/password: change one's own password."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from pydantic import StringConstraints
-
+from handlers.credentials import Password
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
@@ -15,8 +13,8 @@ from handlers.wiring.people import accounts
 class ChangeBody(Body):
     """The old password and the new one."""
 
-    old_password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
-    new_password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+    old_password: Password
+    new_password: Password
 
 
 @endpoint

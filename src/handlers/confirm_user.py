@@ -1,10 +1,8 @@
 """POST /user/confirm: confirm a registration."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from pydantic import StringConstraints
-
+from handlers.credentials import Code, Username
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
@@ -16,8 +14,8 @@ from handlers.wiring.people import accounts
 class ConfirmBody(Body):
     """Whose registration, and the code that was sent."""
 
-    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    username: Username
+    code: Code
 
 
 @endpoint

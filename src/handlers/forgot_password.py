@@ -1,10 +1,8 @@
 """POST /user/password/forgot: ask for a code to set a new password."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from pydantic import StringConstraints
-
+from handlers.credentials import Username
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
@@ -16,7 +14,7 @@ from handlers.wiring.people import accounts
 class ForgotBody(Body):
     """Whose password."""
 
-    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    username: Username
 
 
 @endpoint

@@ -4,14 +4,13 @@ from http import HTTPStatus
 
 from domain.identity.users import get_user
 from handlers.http.endpoint import endpoint
-from handlers.http.render import rfc3339
+from handlers.http.render import user
 from handlers.http.request import Request
 from handlers.http.response import Response
-from handlers.wiring.people import users
+from handlers.wiring.users import users
 
 
 @endpoint
 def handler(request: Request) -> Response:
     """Return the profile of the token's subject."""
-    user = get_user(request.caller().sub, users())
-    return Response(HTTPStatus.OK, {**vars(user), "created_at": rfc3339(user.created_at)})
+    return Response(HTTPStatus.OK, user(get_user(request.caller().sub, users())))

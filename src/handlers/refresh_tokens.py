@@ -7,7 +7,7 @@ from pydantic import StringConstraints
 
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
-from handlers.http.render import signed_in
+from handlers.http.render import tokens
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.people import accounts
@@ -22,5 +22,5 @@ class RefreshBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Return new tokens; a refresh token only when it was rotated."""
-    tokens = accounts().refresh(read(request, RefreshBody).refresh_token)
-    return Response(HTTPStatus.OK, signed_in(tokens))
+    given = accounts().refresh(read(request, RefreshBody).refresh_token)
+    return Response(HTTPStatus.OK, tokens(given))

@@ -6,31 +6,33 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from adapters.system import now
-from domain.identity.users import Registration, register_user
-from handlers.http.body import Body, read
+from domain.identity.accounts import Registration
+from domain.identity.enrolling import register_user
+from handlers.credentials import Password
+from handlers.http.body import read
 from handlers.http.endpoint import endpoint
-from handlers.http.render import rfc3339
+from handlers.http.render import user
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.http.throttle import throttle
-from handlers.wiring.people import accounts, users
+from handlers.user_body import PersonBody
+from handlers.wiring.people import accounts, directory
+from handlers.wiring.users import users
 
 
-class RegisterBody(Body):
+class RegisterBody(PersonBody):
     """Who registers."""
 
-    username: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$")]
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", max_length=254)]
-    name: Annotated[str, StringConstraints(pattern=r"^[^\W\d_]+( [^\W\d_]+)*$", max_length=100)]
-    password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+    username: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$", to_lower=True)]
+    password: Password
 
 
 @endpoint
 def handler(request: Request) -> Response:
-    """Make an account that waits for the code sent by email."""
+    """Make an account that waits for the code sent by email; 409 when username or email is taken."""
     throttle(request, "register")
     wanted = read(request, RegisterBody)
-    registration = Registration(wanted.username, wanted.email, wanted.name, wanted.password)
-    user = register_user(registration, accounts=accounts(), users=users(), clock=now)
-    body = {**vars(user), "created_at": rfc3339(user.created_at)}
-    return Response(HTTPStatus.CREATED, body)
+    registered = register_user(
+        Registration(**wanted.model_dump()), accounts=accounts(), directory=directory(), users=users(), clock=now
+    )
+    return Response(HTTPStatus.CREATED, user(registered))

@@ -1,10 +1,8 @@
 """POST /user/password/reset: set a new password with the code that was sent."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from pydantic import StringConstraints
-
+from handlers.credentials import Code, Password, Username
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
@@ -16,9 +14,9 @@ from handlers.wiring.people import accounts
 class ResetBody(Body):
     """Whose password, the code, and the new password."""
 
-    username: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    password: Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+    username: Username
+    code: Code
+    password: Password
 
 
 @endpoint

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapters.cognito import CognitoAccounts
+from adapters.cognito.accounts import CognitoAccounts
+from adapters.cognito.directory import CognitoDirectory
 from adapters.dynamodb.calls import DynamoCalls
 from adapters.dynamodb.items import DynamoItems
 from adapters.dynamodb.order_counts import DynamoOrderCounts
@@ -15,16 +16,16 @@ from adapters.dynamodb.users import DynamoUsers
 from adapters.memory.decisions import MemoryDecisions
 from adapters.memory.items import MemoryItems
 from adapters.memory.others import (
-    MemoryAccounts,
     MemoryCalls,
     MemoryOrderCounts,
     MemoryProducts,
     MemoryPublisher,
     MemoryStockView,
-    MemoryUsers,
 )
+from adapters.memory.people import MemoryCognito, MemoryUsers
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
+from adapters.postgres.users import PostgresUsers
 from tests.cloud import Cloud
 
 
@@ -64,10 +65,12 @@ def order_counts(request: pytest.FixtureRequest) -> Any:
     return DynamoOrderCounts(cloud.client("dynamodb"), cloud.table("OrderCountsTable"))
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=["memory", "postgres", "moto", "ministack"])
 def users(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryUsers()
+    if request.param == "postgres":
+        return PostgresUsers(request.getfixturevalue("profiles"))
     cloud: Cloud = request.getfixturevalue(request.param)
     return DynamoUsers(cloud.client("dynamodb"), cloud.table("UsersTable"))
 
@@ -89,9 +92,21 @@ def calls(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(params=["memory", "ministack"])
-def accounts(request: pytest.FixtureRequest) -> Any:
-    """Return accounts; moto would accept wrong codes."""
+def cognito(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """Return accounts and their directory; moto would accept wrong codes."""
     if request.param == "memory":
-        return MemoryAccounts()
+        people = MemoryCognito()
+        return people, people
     cloud: Cloud = request.getfixturevalue("ministack")
-    return CognitoAccounts(cloud.client("cognito-idp"), cloud.user_pool()["client"])
+    client, ids = cloud.client("cognito-idp"), cloud.user_pool()
+    return CognitoAccounts(client, ids["client"]), CognitoDirectory(client, ids["pool"], ids["client"])
+
+
+@pytest.fixture
+def accounts(cognito: tuple[Any, Any]) -> Any:
+    return cognito[0]
+
+
+@pytest.fixture
+def directory(cognito: tuple[Any, Any]) -> Any:
+    return cognito[1]

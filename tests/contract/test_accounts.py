@@ -7,22 +7,23 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from adapters.cognito import CognitoAccounts
-from adapters.memory.others import MemoryAccounts
+from adapters.cognito.directory import ANSWERS, CognitoDirectory
+from adapters.memory.people import MemoryCognito
 from domain.errors import Conflict, InvalidInput, TradepostError, Unauthenticated, Unavailable
-from domain.identity.users import Registration
+from domain.identity.accounts import Answer, Challenge, Registration, Standing
 
 PASSWORD = "Correct-horse-7"
 ANN = Registration("ann", "ann@example.com", "Ann", PASSWORD)
 BOB = Registration("bob", "bob@example.com", "Bob", PASSWORD)
-CODE, RESET_CODE = MemoryAccounts.CODE, MemoryAccounts.RESET_CODE
+ADDRESS = "203.0.113.7"
+CODE, RESET_CODE = MemoryCognito.CODE, MemoryCognito.RESET_CODE
 
 
-def test_registered_and_confirmed_people_can_sign_in(accounts: Any) -> None:
+def test_registered_and_confirmed_people_can_sign_in(accounts: Any, directory: Any) -> None:
     subject = accounts.sign_up(ANN)
     accounts.confirm("ann", CODE)
 
-    found = accounts.login("ann", PASSWORD)
+    found = directory.login("ann", PASSWORD, ADDRESS)
     tokens = found.tokens
 
     assert (found.subject, found.username) == (subject, "ann")
@@ -53,7 +54,7 @@ def test_a_weak_password_is_refused(accounts: Any) -> None:
     assert accounts.sign_up(ANN)
 
 
-def test_a_wrong_code_is_refused_and_the_right_one_still_works(accounts: Any) -> None:
+def test_a_wrong_code_is_refused_and_the_right_one_still_works(accounts: Any, directory: Any) -> None:
     accounts.sign_up(ANN)
 
     with pytest.raises(InvalidInput) as error:
@@ -61,25 +62,25 @@ def test_a_wrong_code_is_refused_and_the_right_one_still_works(accounts: Any) ->
 
     assert [one.field for one in error.value.problems] == ["code"]
     accounts.confirm("ann", CODE)
-    assert accounts.login("ann", PASSWORD)
+    assert directory.login("ann", PASSWORD, ADDRESS)
 
 
-def test_before_confirmation_nobody_signs_in(accounts: Any) -> None:
+def test_before_confirmation_nobody_signs_in(accounts: Any, directory: Any) -> None:
     accounts.sign_up(ANN)
 
     with pytest.raises(Conflict):
-        accounts.login("ann", PASSWORD)
+        directory.login("ann", PASSWORD, ADDRESS)
 
 
-def test_a_wrong_password_and_an_unknown_person_are_refused_alike(accounts: Any) -> None:
+def test_a_wrong_password_and_an_unknown_person_are_refused_alike(accounts: Any, directory: Any) -> None:
     """Nobody may learn who has an account (OWASP, "Authentication Cheat Sheet")."""
     accounts.sign_up(ANN)
     accounts.confirm("ann", CODE)
 
     with pytest.raises(Unauthenticated) as wrong:
-        accounts.login("ann", "Wrong-horse-777")
+        directory.login("ann", "Wrong-horse-777", ADDRESS)
     with pytest.raises(Unauthenticated) as unknown:
-        accounts.login("nobody", PASSWORD)
+        directory.login("nobody", PASSWORD, ADDRESS)
 
     assert str(wrong.value) == str(unknown.value)
 
@@ -121,27 +122,27 @@ class Refusing:
 )
 def test_every_refusal_of_cognito_has_its_meaning(code: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        CognitoAccounts(Refusing(code), "client").login("ann", PASSWORD)  # type: ignore[arg-type] # a stand-in
+        CognitoDirectory(Refusing(code), "pool", "client").login("ann", PASSWORD, ADDRESS)  # type: ignore[arg-type] # a stand-in
 
 
-def test_a_sign_in_that_needs_one_more_step_is_refused() -> None:
+def test_a_sign_in_that_needs_a_step_that_nobody_can_make_here_is_refused() -> None:
     class Challenging:
-        def initiate_auth(self, **_: Any) -> Any:
-            return {"ChallengeName": "SMS_MFA", "Session": "s"}
+        def admin_initiate_auth(self, **_: Any) -> Any:
+            return {"ChallengeName": "MFA_SETUP", "Session": "s"}
 
-    with pytest.raises(Unauthenticated, match="SMS_MFA"):
-        CognitoAccounts(Challenging(), "client").login("ann", PASSWORD)  # type: ignore[arg-type] # a stand-in
+    with pytest.raises(Unauthenticated, match="MFA_SETUP"):
+        CognitoDirectory(Challenging(), "pool", "client").login("ann", PASSWORD, ADDRESS)  # type: ignore[arg-type] # a stand-in
 
 
 NEW = "Another-horse-8"
 
 
 @pytest.fixture
-def ann(accounts: Any) -> Any:
+def ann(accounts: Any, directory: Any) -> Any:
     """Return the tokens of Ann, who has registered, confirmed and signed in."""
     accounts.sign_up(ANN)
     accounts.confirm("ann", CODE)
-    return accounts.login("ann", PASSWORD).tokens
+    return directory.login("ann", PASSWORD, ADDRESS).tokens
 
 
 def test_a_refresh_token_gives_new_tokens(accounts: Any, ann: Any) -> None:
@@ -165,15 +166,15 @@ def test_after_a_logout_nothing_can_be_refreshed(accounts: Any, ann: Any) -> Non
         accounts.refresh(ann.refresh_token)
 
 
-def test_a_forgotten_password_is_set_anew(accounts: Any, ann: Any) -> None:
+def test_a_forgotten_password_is_set_anew(accounts: Any, directory: Any, ann: Any) -> None:
     accounts.forgot("ann")
     with pytest.raises(InvalidInput):
         accounts.reset("ann", "000000", NEW)
     accounts.reset("ann", RESET_CODE, NEW)
 
-    assert accounts.login("ann", NEW)
+    assert directory.login("ann", NEW, ADDRESS)
     with pytest.raises(Unauthenticated):
-        accounts.login("ann", PASSWORD)
+        directory.login("ann", PASSWORD, ADDRESS)
 
 
 def test_a_weak_new_password_is_refused(accounts: Any, ann: Any) -> None:
@@ -181,16 +182,17 @@ def test_a_weak_new_password_is_refused(accounts: Any, ann: Any) -> None:
 
     with pytest.raises(InvalidInput):
         accounts.reset("ann", RESET_CODE, "short")
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as error:
         accounts.change(ann.access_token, PASSWORD, "short")
+    assert [one.field for one in error.value.problems] == ["new_password"]
 
 
-def test_a_password_is_changed_by_who_knows_it(accounts: Any, ann: Any) -> None:
+def test_a_password_is_changed_by_who_knows_it(accounts: Any, directory: Any, ann: Any) -> None:
     with pytest.raises(Unauthenticated):
         accounts.change(ann.access_token, "Wrong-horse-777", NEW)
     accounts.change(ann.access_token, PASSWORD, NEW)
 
-    assert accounts.login("ann", NEW)
+    assert directory.login("ann", NEW, ADDRESS)
 
 
 def test_nobody_learns_who_has_an_account(accounts: Any, ann: Any) -> None:
@@ -199,3 +201,100 @@ def test_nobody_learns_who_has_an_account(accounts: Any, ann: Any) -> None:
         assert accounts.resend(username) is None
     with pytest.raises(InvalidInput):
         accounts.reset("nobody", RESET_CODE, NEW)
+
+
+def test_an_account_shows_how_far_it_has_come(accounts: Any, directory: Any) -> None:
+    subject = accounts.sign_up(ANN)
+
+    found = directory.find("ann")
+    assert (found.subject, found.email, found.standing) == (subject, ANN.email, Standing.UNCONFIRMED)
+    assert found.created_at.tzinfo
+    accounts.confirm("ann", CODE)
+    assert directory.find("ann").standing == Standing.ACTIVE
+
+
+def test_an_account_that_is_removed_is_gone_and_its_username_free(accounts: Any, directory: Any) -> None:
+    accounts.sign_up(ANN)
+
+    directory.remove("ann")
+    directory.remove("ann")
+
+    assert directory.find("ann") is None
+    assert accounts.sign_up(ANN)
+
+
+def test_nobody_is_found_who_never_registered(directory: Any) -> None:
+    assert directory.find("nobody") is None
+
+
+def test_an_invitation_is_an_account_that_waits_for_its_first_sign_in(directory: Any) -> None:
+    subject = directory.invite("cleo@example.com", "Cleo")
+
+    found = directory.find("cleo@example.com")
+    assert (found.subject, found.email, found.standing) == (subject, "cleo@example.com", Standing.INVITED)
+    with pytest.raises(Conflict):
+        directory.invite("cleo@example.com", "Cleo")
+
+
+def test_ones_own_account_is_closed_for_good(accounts: Any, directory: Any, ann: Any) -> None:
+    accounts.close(ann.access_token)
+
+    assert directory.find("ann") is None
+    with pytest.raises(Unauthenticated):
+        accounts.refresh(ann.refresh_token)
+    with pytest.raises(Unauthenticated):
+        accounts.close(ann.access_token)
+
+
+class Recording:
+    """Cognito when it answers every sign-in with a challenge, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+
+    def __getattr__(self, _: str) -> Any:
+        def answer(**asked: Any) -> Any:
+            self.asked = asked
+            return {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": "the-next-session"}
+
+        return answer
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_an_answer_goes_to_cognito_under_the_challenges_own_name(name: str) -> None:
+    """Source: Cognito API Reference, "AdminRespondToAuthChallenge"."""
+    cognito = Recording()
+    answer = Answer("ann", Challenge(name, "the-session"), "the-answer")
+
+    outcome = CognitoDirectory(cognito, "pool", "client").answer(answer, ADDRESS)  # type: ignore[arg-type] # a stand-in
+
+    assert outcome == Challenge("SOFTWARE_TOKEN_MFA", "the-next-session")
+    assert (cognito.asked["ChallengeName"], cognito.asked["Session"]) == (name, "the-session")
+    assert cognito.asked["ChallengeResponses"] == {"USERNAME": "ann", ANSWERS[name]: "the-answer"}
+
+
+def test_the_clients_address_reaches_cognito() -> None:
+    cognito = Recording()
+    directory = CognitoDirectory(cognito, "pool", "client")  # type: ignore[arg-type] # a stand-in
+
+    directory.login("ann", PASSWORD, ADDRESS)
+    assert cognito.asked["ContextData"]["IpAddress"] == ADDRESS
+    directory.answer(Answer("ann", Challenge("SMS_MFA", "the-session"), "123456"), ADDRESS)
+    assert cognito.asked["ContextData"]["IpAddress"] == ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("CodeMismatchException", InvalidInput),
+        ("ExpiredCodeException", InvalidInput),
+        ("InvalidPasswordException", InvalidInput),
+        ("NotAuthorizedException", Unauthenticated),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_said_of_the_answer(code: str, error: type[Exception]) -> None:
+    directory = CognitoDirectory(Refusing(code), "pool", "client")  # type: ignore[arg-type] # a stand-in
+
+    with pytest.raises(error) as refused:
+        directory.answer(Answer("ann", Challenge("SMS_MFA", "the-session"), "wrong"), ADDRESS)
+    assert [one.field for one in getattr(refused.value, "problems", ())] == ["answer"] * (error is InvalidInput)

@@ -24,8 +24,9 @@ WIRED = {
     "database": ("decisions", "products"),
     "items": ("items",),
     "messages": ("publisher",),
-    "people": ("accounts", "users"),
+    "people": ("accounts", "directory"),
     "tokens": ("verifier",),
+    "users": ("users",),
     "views": ("stock_view", "order_counts"),
 }
 
@@ -41,6 +42,8 @@ def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
     return {
         "AWS_ENDPOINT_URL": str(ministack.endpoint),
         "AWS_REGION": REGION,
+        "REGION": REGION,
+        "USER_STORE": "dynamodb",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ROOT[0],
         "AWS_SECRET_ACCESS_KEY": ROOT[1],
@@ -92,7 +95,7 @@ def unplug() -> None:
     """Forget every wired adapter, and close the databases."""
     from handlers.wiring import database  # noqa: PLC0415 - handlers are imported when their variables are set
 
-    for name in ("inventory", "product", "postgres"):
+    for name in ("inventory", "product", "user", "postgres"):
         database.database(name).close()
     database.database.cache_clear()
     for module, functions in WIRED.items():

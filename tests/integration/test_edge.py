@@ -61,7 +61,9 @@ def default(method: str, path: str, query: str = "") -> dict[str, Any]:
     return event
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/orders/1/2/3", "/health/more", "/user", "/products/TEA/x", "//"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/orders/1/2/3", "/health/more", "/user/nobody", "/products/TEA/x", "//"]
+)
 def test_an_unknown_path_is_not_found(invoke: Any, path: str) -> None:
     answer = invoke("not_found", default("GET", path))
 

@@ -1,34 +1,307 @@
-"""Registration and profiles."""
+"""Registration, invitations, signing in, leaving; and what heals after a step that broke off."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
-from adapters.memory.others import MemoryAccounts, MemoryUsers
-from domain.errors import Conflict, NotFound, Unavailable
-from domain.identity.users import Registration, User, get_user, login_user, register_user
-from tests.shop import NOON, Clock
+from adapters.memory.items import MemoryItems
+from adapters.memory.people import MemoryCognito, MemoryUsers
+from domain.errors import Conflict, InFlight, InvalidInput, NotFound, Unauthenticated, Unavailable
+from domain.identity.accounts import Answer, Challenge, Registration, Standing, Tokens
+from domain.identity.enrolling import CODE_LIFE, LEASE, invite_user, register_user
+from domain.identity.leaving import PAGE, delete_user
+from domain.identity.signing_in import answer_challenge, login_user
+from domain.identity.users import Claim, User, get_user
+from domain.items.items import AddItem, add_item
+from tests.shop import NOON, Clock, new_id
 
 ANN = Registration("ann", "ann@example.com", "Ann Lee", "a long password")
+OTHER = replace(ANN, username="other")
+ADDRESS = "203.0.113.7"
 
 
-def test_a_registration_makes_an_account_and_its_profile() -> None:
-    accounts, users = MemoryAccounts(), MemoryUsers()
+class House:
+    """The sign-in service, the profiles and a clock."""
 
-    user = register_user(ANN, accounts=accounts, users=users, clock=Clock())
+    def __init__(self, users: MemoryUsers | None = None) -> None:
+        self.clock = Clock()
+        self.cognito = MemoryCognito(self.clock)
+        self.users = users or MemoryUsers()
+
+    def register(self, registration: Registration = ANN) -> User:
+        return register_user(
+            registration, accounts=self.cognito, directory=self.cognito, users=self.users, clock=self.clock
+        )
+
+    def invite(self, email: str = ANN.email) -> User:
+        return invite_user(email, "Ann Lee", directory=self.cognito, users=self.users, clock=self.clock)
+
+    def confirm(self, username: str = ANN.username) -> None:
+        self.cognito.confirm(username, MemoryCognito.CODE)
+
+    def login(self, username: str = ANN.username, password: str = ANN.password) -> Tokens | Challenge:
+        return login_user(username, password, ADDRESS, directory=self.cognito, users=self.users, clock=self.clock)
+
+    def everybody(self) -> list[str]:
+        return [one.username for one in self.users.page(10)]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def breaking_once(port: Any, name: str, error: Exception, *, after: bool = False) -> None:
+    """Let one call of a port fail, before or after its effect."""
+    real: Callable[..., Any] = getattr(port, name)
+
+    def fail(*arguments: Any, **named: Any) -> Any:
+        setattr(port, name, real)
+        if after:
+            real(*arguments, **named)
+        raise error
+
+    setattr(port, name, fail)
+
+
+def test_a_registration_makes_an_account_and_its_profile(house: House) -> None:
+    user = house.register()
 
     assert (user.username, user.email, user.name, user.created_at) == ("ann", "ann@example.com", "Ann Lee", NOON)
-    assert get_user(user.id, users) == user
+    assert get_user(user.id, house.users) == user
 
 
-def test_a_taken_username_makes_no_second_profile() -> None:
-    accounts, users = MemoryAccounts(), MemoryUsers()
-    first = register_user(ANN, accounts=accounts, users=users, clock=Clock())
+def test_a_taken_username_makes_no_second_profile_and_leaves_the_email_free(house: House) -> None:
+    first = house.register()
 
+    with pytest.raises(Conflict, match="username"):
+        house.register(replace(ANN, email="other@example.com"))
+
+    assert house.everybody() == ["ann"]
+    assert get_user(first.id, house.users) == first
+    assert house.register(Registration("ben", "other@example.com", "Ben", ANN.password))
+
+
+@pytest.mark.parametrize("email", [ANN.email, "ANN@Example.com"])
+def test_an_email_belongs_to_one_user(house: House, email: str) -> None:
+    house.register()
+
+    with pytest.raises(Conflict, match="email"):
+        house.register(replace(OTHER, email=email))
+    with pytest.raises(Conflict, match="email"):
+        house.invite(email)
+
+    assert (house.everybody(), house.cognito.usernames()) == (["ann"], ["ann"])
+
+
+def test_a_weak_password_takes_nothing(house: House) -> None:
+    with pytest.raises(InvalidInput):
+        house.register(replace(ANN, password="short"))
+
+    assert house.register(OTHER).email == ANN.email
+
+
+def test_one_registration_at_a_time_has_an_email(house: House) -> None:
+    """Of a hundred at once only one reaches the sign-in service."""
+    seen: list[Exception] = []
+    real = house.cognito.sign_up
+
+    def meanwhile(registration: Registration) -> str:
+        for wanted in (OTHER, ANN):
+            with pytest.raises(InFlight) as error:
+                house.register(wanted)
+            seen.append(error.value)
+        return real(registration)
+
+    house.cognito.sign_up = meanwhile  # type: ignore[method-assign] # somebody else comes between
+    house.register()
+
+    assert len(seen) == 2
+    assert (house.everybody(), house.cognito.usernames()) == (["ann"], ["ann"])
+
+
+def test_who_is_overtaken_between_looking_and_claiming_is_refused(house: House) -> None:
+    real = house.users.holder
+
+    def slow(email: str) -> Claim | None:
+        found = real(email)
+        house.users.claim(Claim.of(email, "other", NOON), None)
+        return found
+
+    house.users.holder = slow  # type: ignore[method-assign] # somebody else comes between
+    with pytest.raises(InFlight):
+        house.register()
+
+    assert house.cognito.usernames() == []
+
+
+@pytest.mark.parametrize("step", ["claim", "add"])
+@pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after it"])
+def test_a_registration_that_broke_off_succeeds_at_the_next_try(house: House, step: str, *, after: bool) -> None:
+    breaking_once(house.users, step, Unavailable("down"), after=after)
+    with pytest.raises(Unavailable):
+        house.register()
+
+    house.clock.tick(seconds=LEASE.total_seconds())
+    try:
+        house.register()
+    except Conflict:  # everything had been done but for the answer
+        assert (step, after) == ("add", True)
+
+    assert (house.everybody(), house.cognito.usernames()) == (["ann"], ["ann"])
+    house.confirm()
+    assert house.login()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after it"])
+def test_a_sign_up_that_broke_off_succeeds_at_once_at_the_next_try(house: House, *, after: bool) -> None:
+    breaking_once(house.cognito, "sign_up", Unavailable("down"), after=after)
+    with pytest.raises(Unavailable):
+        house.register()
+
+    user = house.register()
+
+    assert (house.everybody(), house.cognito.usernames()) == (["ann"], ["ann"])
+    house.confirm()
+    assert house.login()
+    assert get_user(user.id, house.users) == user
+
+
+def test_a_process_that_died_half_way_blocks_its_email_for_moments_only(house: House) -> None:
+    """It leaves a claim and an account, and nobody who could give them up."""
+    house.users.claim(Claim.of(ANN.email, ANN.username, NOON), None)
+    house.cognito.sign_up(ANN)
+
+    with pytest.raises(InFlight):
+        house.register(OTHER)
+    house.clock.tick(seconds=LEASE.total_seconds())
+
+    assert house.register(OTHER).username == "other"
+    assert (house.everybody(), house.cognito.usernames()) == (["other"], ["other"])
+
+
+def test_what_died_before_the_sign_up_blocks_nothing(house: House) -> None:
+    house.users.claim(Claim.of(ANN.email, ANN.username, NOON), None)
+    house.clock.tick(seconds=LEASE.total_seconds())
+
+    assert house.register(OTHER)
+
+
+def test_a_claim_of_a_username_that_became_somebody_elses_harms_nobody(house: House) -> None:
+    """It died before it could give the email up; the username is another person's, who stays."""
+    house.users.claim(Claim.of(ANN.email, "ben", NOON), None)
+    ben = house.register(Registration("ben", "ben@example.com", "Ben", ANN.password))
+    house.clock.tick(days=2)
+
+    house.register()
+
+    assert get_user(ben.id, house.users) == ben
+    assert house.cognito.usernames() == ["ann", "ben"]
+
+
+def test_half_way_accounts_that_somebody_has_confirmed_are_theirs(house: House) -> None:
+    house.users.claim(Claim.of(ANN.email, ANN.username, NOON), None)
+    house.cognito.sign_up(ANN)
+    house.confirm()
+    house.clock.tick(days=2)
+
+    for wanted in (ANN, OTHER):
+        with pytest.raises(Conflict):
+            house.register(wanted)
+    assert house.login()
+    assert house.everybody() == ["ann"]
+
+
+def test_a_registration_that_nobody_confirmed_gives_way_when_its_code_has_ended(house: House) -> None:
+    """Nobody can keep somebody else's email, or a username, by registering it and never confirming."""
+    first = house.register()
+    house.clock.tick(seconds=CODE_LIFE.total_seconds())
     with pytest.raises(Conflict):
-        register_user(ANN, accounts=accounts, users=users, clock=Clock())
+        house.register(OTHER)
+    house.clock.tick(seconds=1)
 
-    assert get_user(first.id, users) == first
+    second = house.register(OTHER)
+
+    assert house.users.get(first.id) is None
+    assert (house.everybody(), house.cognito.usernames()) == (["other"], ["other"])
+    house.clock.tick(days=2)
+    assert house.register(replace(OTHER, email="new@example.com")).id != second.id
+    assert (house.everybody(), house.cognito.usernames()) == (["other"], ["other"])
+    assert house.users.holder(ANN.email) is None
+
+
+def test_a_person_may_begin_anew_when_the_code_has_ended(house: House) -> None:
+    first = house.register()
+    house.clock.tick(days=2)
+
+    second = house.register(replace(ANN, password="another password"))
+
+    assert second.id != first.id
+    assert (house.everybody(), house.cognito.usernames()) == (["ann"], ["ann"])
+    house.confirm()
+    assert house.login(password="another password")
+
+
+def test_confirmed_people_never_give_way(house: House) -> None:
+    house.register()
+    house.confirm()
+    house.clock.tick(days=1000)
+
+    for wanted in (ANN, OTHER, replace(ANN, email="new@example.com")):
+        with pytest.raises(Conflict):
+            house.register(wanted)
+    assert house.login()
+
+
+def test_an_email_is_free_when_its_account_was_removed_by_hand(house: House) -> None:
+    house.register()
+    house.cognito.remove("ann")
+
+    assert house.register(OTHER)
+
+
+def test_an_invitation_is_a_profile_and_a_sign_in_with_a_password_to_set(house: House) -> None:
+    user = house.invite("Cleo@example.com")
+
+    assert (user.username, user.email) == ("cleo@example.com", "Cleo@example.com")
+    challenge = house.login(user.username, MemoryCognito.FIRST)
+    assert isinstance(challenge, Challenge)
+    tokens = answer_challenge(
+        Answer(user.username, challenge, "my own password"),
+        ADDRESS,
+        directory=house.cognito,
+        users=house.users,
+        clock=house.clock,
+    )
+    assert isinstance(tokens, Tokens)
+    assert get_user(user.id, house.users) == user
+
+
+def test_an_invitation_waits_for_as_long_as_it_takes(house: House) -> None:
+    house.invite()
+    house.clock.tick(days=3)
+
+    for again in (house.register, house.invite):
+        with pytest.raises(Conflict):
+            again()
+
+
+def test_an_invitation_that_broke_off_succeeds_at_the_next_try(house: House) -> None:
+    breaking_once(house.users, "add", Unavailable("down"))
+    with pytest.raises(Unavailable):
+        house.invite()
+
+    user = house.invite()
+
+    account = house.cognito.find(ANN.email)
+    assert account
+    assert (account.subject, account.standing) == (user.id, Standing.INVITED)
+    assert house.everybody() == [ANN.email]
 
 
 def test_nobody_has_a_profile_before_registering() -> None:
@@ -36,32 +309,71 @@ def test_nobody_has_a_profile_before_registering() -> None:
         get_user("nobody", MemoryUsers())
 
 
-class Failing(MemoryUsers):
-    """A store of profiles that is down when somebody registers."""
-
-    def add(self, user: User) -> None:
-        raise Unavailable("down")
-
-
-def test_a_registration_that_broke_off_heals_at_the_next_sign_in() -> None:
-    accounts, users = MemoryAccounts(), MemoryUsers()
+def test_a_registration_that_broke_off_heals_at_the_next_sign_in(house: House) -> None:
+    breaking_once(house.users, "add", Unavailable("down"))
     with pytest.raises(Unavailable):
-        register_user(ANN, accounts=accounts, users=Failing(), clock=Clock())
-    accounts.confirm(ANN.username, MemoryAccounts.CODE)
+        house.register()
+    house.confirm()
 
-    tokens = login_user(ANN.username, ANN.password, accounts=accounts, users=users, clock=Clock())
+    assert house.login()
 
-    healed = get_user("subject-1", users)
-    assert tokens.access_token
+    (healed,) = house.users.page(2)
     assert (healed.username, healed.email, healed.name) == (ANN.username, ANN.email, ANN.name)
+    holder = house.users.holder(ANN.email)
+    assert holder
+    assert holder.user_id == healed.id
 
 
-def test_a_sign_in_leaves_a_profile_as_it_is() -> None:
-    accounts, users, clock = MemoryAccounts(), MemoryUsers(), Clock()
-    user = register_user(ANN, accounts=accounts, users=users, clock=clock)
-    accounts.confirm(ANN.username, MemoryAccounts.CODE)
-    clock.tick(days=1)
+def test_a_sign_in_leaves_a_profile_as_it_is(house: House) -> None:
+    user = house.register()
+    house.confirm()
+    house.clock.tick(days=1)
 
-    login_user(ANN.username, ANN.password, accounts=accounts, users=users, clock=clock)
+    house.login()
 
-    assert get_user(user.id, users) == user
+    assert get_user(user.id, house.users) == user
+
+
+@pytest.fixture
+def signed_in(house: House) -> tuple[User, Tokens]:
+    """Return Ann, who has registered, confirmed and signed in."""
+    user = house.register()
+    house.confirm()
+    tokens = house.login()
+    assert isinstance(tokens, Tokens)
+    return user, tokens
+
+
+def test_who_leaves_takes_everything_along_that_is_theirs_alone(house: House, signed_in: tuple[User, Tokens]) -> None:
+    (ann, tokens), items = signed_in, MemoryItems()
+    for owner in (ann.id, "somebody else"):
+        for _ in range(PAGE + 1):
+            add_item(AddItem(owner, "A thing", ""), items=items, clock=house.clock, new_id=new_id)
+
+    delete_user(ann.id, tokens.access_token, accounts=house.cognito, users=house.users, items=items)
+
+    assert not items.page(ann.id, 1)
+    assert len(items.page("somebody else", PAGE + 2)) == PAGE + 1
+    assert (house.everybody(), house.cognito.usernames()) == ([], [])
+    with pytest.raises(Unauthenticated):
+        house.login()
+    assert house.register(OTHER)
+
+
+def test_leaving_can_be_asked_for_again_when_it_broke_off(house: House, signed_in: tuple[User, Tokens]) -> None:
+    ann, tokens = signed_in
+    breaking_once(house.cognito, "close", Unavailable("down"))
+
+    for _ in range(2):
+        try:
+            delete_user(ann.id, tokens.access_token, accounts=house.cognito, users=house.users, items=MemoryItems())
+        except Unavailable:
+            assert house.cognito.usernames() == ["ann"]
+
+    assert (house.everybody(), house.cognito.usernames()) == ([], [])
+
+
+def test_the_lease_is_short_and_the_codes_life_is_cognitos() -> None:
+    """Source: Cognito Developer Guide, "Quotas": a sign-up confirmation code is valid for 24 hours."""
+    assert timedelta(seconds=10) < LEASE < timedelta(minutes=1)
+    assert timedelta(hours=24) == CODE_LIFE

@@ -10,11 +10,13 @@ import pytest
 
 from adapters.postgres.database import CONNECT_TIMEOUT
 from adapters.postgres.migrations import all_migrations, fingerprint
+from domain.identity.enrolling import LEASE
 from handlers.http.routes import ROUTES
 from tests.template import functions, handlers, of_type, template, variables
 
 PUBLIC = {
     ("POST", "/user/resend"),
+    ("POST", "/user/login/challenge"),
     ("POST", "/user/refresh"),
     ("POST", "/user/password/forgot"),
     ("POST", "/user/password/reset"),
@@ -167,31 +169,44 @@ RESOURCES = {
     "USERS_TABLE": ("dynamodb:", "UsersTable"),
     "THROTTLE_TABLE": ("dynamodb:", "ThrottleTable"),
     "ITEMS_TABLE": ("dynamodb:", "ItemsTable"),
+    "USER_POOL_ID": ("cognito-idp:Admin", "UserPool"),
     "DATABASE_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
 }
+"""How the actions begin, and the resource, that a variable names."""
 
 
 @pytest.mark.parametrize("module", sorted(handlers()))
 def test_a_function_may_use_what_its_variables_name_and_nothing_else(module: str) -> None:
-    policies = handlers()[module].get("Policies", [])
     allowed = {
-        (action.split(":")[0], str(statement["Resource"]))
-        for policy in policies
-        for statement in policy["Statement"]
+        (action, named_in(statement["Resource"]))
+        for statement in statements(handlers()[module])
         for action in statement["Action"]
     }
-    named = {RESOURCES[name] for name in variables(module) if name in RESOURCES}
+    named = {resource: action for name, (action, resource) in RESOURCES.items() if name in variables(module)}
 
-    assert len(allowed) == len(named)
-    for action, resource in named:
-        named_so = re.compile(rf"['{{]{resource}\b")  # as in !GetAtt, or in !Sub
-        found = any(service == action.split(":")[0] and named_so.search(on) for service, on in allowed)
-        assert found, resource
+    assert {resource for _, resource in allowed} == set(named)
+    assert not [action for action, resource in allowed if not action.startswith(named[resource])]
+
+
+def named_in(resource: Any) -> str:
+    """Return the one resource that !GetAtt, !Ref or !Sub names."""
+    (name,) = {name for _, name in RESOURCES.values() if re.search(rf"['{{]{name}\b", str(resource))}
+    return name
 
 
 def test_no_function_may_do_everything_with_a_service() -> None:
     for function in functions().values():
-        for policy in function.get("Policies", []):
-            for statement in policy["Statement"]:
-                assert not [action for action in statement["Action"] if action.endswith(":*")]
-                assert statement["Resource"] != "*"
+        for statement in statements(function):
+            assert not [action for action in statement["Action"] if action.endswith(":*")]
+            assert statement["Resource"] != "*"
+
+
+def statements(function: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a function's role allows, under whichever conditions."""
+    found = [one for policy in function.get("Policies", []) for one in policy["Statement"]]
+    return [each for one in found for each in (one["Fn::If"][1:] if "Fn::If" in one else [one])]
+
+
+def test_one_try_to_make_a_user_ends_before_the_next_may_begin() -> None:
+    """Two at once with one email would remove each other's account."""
+    assert all(handlers()[module]["Timeout"] < LEASE.total_seconds() for module in ("register_user", "create_user"))

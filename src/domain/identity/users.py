@@ -1,23 +1,13 @@
-"""Users, their sign-in accounts, and what can be done with both."""
+"""Users' profiles, and who holds which email."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from domain.errors import NotFound
-from domain.ports import Clock
-
-
-@dataclass(frozen=True)
-class Registration:
-    """What a person says to register; never logged."""
-
-    username: str
-    email: str
-    name: str
-    password: str
 
 
 @dataclass(frozen=True)
@@ -32,88 +22,52 @@ class User:
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """What a sign-in gives; `expires_in` in seconds. A refresh gives no refresh token unless it was rotated."""
+class Claim:
+    """Who holds an email, and since when; `user_id` is None until the profile stands.
 
-    access_token: str
-    id_token: str
-    refresh_token: str | None
-    expires_in: int
+    Email and username are in lower case: capitals make no other person.
+    """
 
-
-@dataclass(frozen=True)
-class SignedIn:
-    """A sign-in: the tokens, and what the sign-in service knows of the person; `subject` is the user's id."""
-
-    tokens: Tokens
-    subject: str
-    username: str
     email: str
-    name: str
+    username: str
+    at: datetime
+    user_id: str | None = None
 
-
-class Accounts(Protocol):
-    """The sign-in service."""
-
-    def sign_up(self, registration: Registration) -> str:
-        """Make an account that waits for its code; return its subject.
-
-        Raises Conflict when the username is taken, InvalidInput for a password that breaks the policy.
-        """
-
-    def confirm(self, username: str, code: str) -> None:
-        """Confirm an account. Raises InvalidInput for a wrong or old code."""
-
-    def login(self, username: str, password: str) -> SignedIn:
-        """Sign in. Raises Unauthenticated, without saying what was wrong; Conflict before confirmation."""
-
-    def resend(self, username: str) -> None:
-        """Send the confirmation code again, where somebody waits for one; never tells who does."""
-
-    def refresh(self, refresh_token: str) -> Tokens:
-        """Exchange a refresh token. Raises Unauthenticated when it has ended or was signed out."""
-
-    def logout(self, access_token: str) -> None:
-        """End all sessions of a person: their refresh tokens are worth nothing from now on."""
-
-    def forgot(self, username: str) -> None:
-        """Send a code for a new password, where there is such a person; never tells whether."""
-
-    def reset(self, username: str, code: str, password: str) -> None:
-        """Set a new password with the code that was sent. Raises InvalidInput for the code or the password."""
-
-    def change(self, access_token: str, old: str, new: str) -> None:
-        """Set a new password. Raises Unauthenticated for a wrong old one, InvalidInput for a weak new one."""
+    @classmethod
+    def of(cls, email: str, username: str, at: datetime, user_id: str | None = None) -> Claim:
+        """Return a claim of what somebody wrote."""
+        return cls(email.lower(), username.lower(), at, user_id)
 
 
 class Users(Protocol):
     """The profiles' store."""
 
     def add(self, user: User) -> None:
-        """Store a profile; storing the same one again is fine."""
+        """Store a profile, which holds its email from now on; storing the same one again is fine.
+
+        Raises Conflict when another username holds the email.
+        """
 
     def get(self, user_id: str) -> User | None:
         """Return one profile."""
 
+    def page(self, limit: int, after: tuple[str, str] | None = None) -> Sequence[User]:
+        """Return up to `limit` profiles from those after a (username, id), in an order of the store's own.
 
-def register_user(registration: Registration, *, accounts: Accounts, users: Users, clock: Clock) -> User:
-    """Register a person. Raises Conflict and InvalidInput as `Accounts.sign_up` does."""
-    subject = accounts.sign_up(registration)
-    user = User(subject, registration.username, registration.email, registration.name, clock())
-    users.add(user)
-    return user
+        What was written a moment ago may not show yet.
+        """
 
+    def remove(self, user: User) -> None:
+        """Remove a profile and its hold of the email; doing so again is fine."""
 
-def login_user(username: str, password: str, *, accounts: Accounts, users: Users, clock: Clock) -> Tokens:
-    """Sign a person in. Raises Unauthenticated and Conflict as `Accounts.login` does.
+    def holder(self, email: str) -> Claim | None:
+        """Return who holds an email now."""
 
-    A profile that is missing, because a registration broke off half-way or somebody else made the account, is
-    made here.
-    """
-    found = accounts.login(username, password)
-    if users.get(found.subject) is None:
-        users.add(User(found.subject, found.username, found.email, found.name, clock()))
-    return found.tokens
+    def claim(self, wanted: Claim, instead_of: Claim | None) -> bool:
+        """Hold an email, if its claim is still `instead_of` (None: nobody's); return whether it was."""
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim up, if it still stands as it was made."""
 
 
 def get_user(user_id: str, users: Users) -> User:

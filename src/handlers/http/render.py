@@ -9,7 +9,8 @@ from typing import NotRequired
 from typing_extensions import TypedDict
 
 from domain.catalog.products import Product
-from domain.identity.users import Tokens, User
+from domain.identity.accounts import Challenge, Tokens
+from domain.identity.users import User
 from domain.inventory.movement import Kind, Movement
 from domain.inventory.projection import Stock
 from domain.orders.order import Event, Order, Reason, Status, Summary
@@ -155,16 +156,23 @@ def user(one: User) -> UserJson:
     }
 
 
-def signed_in(tokens: Tokens) -> TokensJson:
+def signed_in(outcome: Tokens | Challenge) -> TokensJson | ChallengeJson:
+    """Return tokens, or the challenge that stands before them."""
+    if isinstance(outcome, Challenge):
+        return {"challenge": outcome.name, "session": outcome.session}
+    return tokens(outcome)
+
+
+def tokens(given: Tokens) -> TokensJson:
     """Return tokens; no refresh token where none was given (RFC 6749, section 5.1)."""
     shown: TokensJson = {
-        "access_token": tokens.access_token,
-        "id_token": tokens.id_token,
-        "expires_in": tokens.expires_in,
+        "access_token": given.access_token,
+        "id_token": given.id_token,
+        "expires_in": given.expires_in,
         "token_type": "Bearer",
     }
-    if tokens.refresh_token is not None:
-        shown["refresh_token"] = tokens.refresh_token
+    if given.refresh_token is not None:
+        shown["refresh_token"] = given.refresh_token
     return shown
 
 

@@ -1,4 +1,4 @@
-"""Accounts and profiles."""
+"""Sign-in accounts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from functools import cache
 
 from adapters.aws import client
-from adapters.cognito import CognitoAccounts
-from adapters.dynamodb.users import DynamoUsers
+from adapters.cognito.accounts import CognitoAccounts
+from adapters.cognito.directory import CognitoDirectory
 
 
 @cache
@@ -17,6 +17,6 @@ def accounts() -> CognitoAccounts:
 
 
 @cache
-def users() -> DynamoUsers:
-    """Return the profiles' store."""
-    return DynamoUsers(client("dynamodb"), os.environ["USERS_TABLE"])
+def directory() -> CognitoDirectory:
+    """Return the part of the sign-in service that needs a role."""
+    return CognitoDirectory(client("cognito-idp"), os.environ["USER_POOL_ID"], os.environ["USER_POOL_CLIENT_ID"])

@@ -1,0 +1,1 @@
+"""Sign-in accounts in a Cognito user pool."""

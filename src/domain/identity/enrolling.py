@@ -1,0 +1,115 @@
+"""Making users: they register, or somebody invites them.
+
+An email is claimed before the account is made, so that of many registrations with one email a single one reaches
+the sign-in service. What breaks off half-way is begun anew by the next try, or completed by the next sign-in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from domain.errors import Conflict, InFlight, InvalidInput, TradepostError
+from domain.identity.accounts import Account, Accounts, Directory, Registration, Standing
+from domain.identity.users import Claim, User, Users
+from domain.ports import Clock
+
+LEASE = timedelta(seconds=15)
+"""How long one try has an email to itself: longer than its function may run."""
+CODE_LIFE = timedelta(hours=24)
+"""After so long a registration that nobody has confirmed gives way: its code has ended, too."""
+
+
+def register_user(
+    registration: Registration, *, accounts: Accounts, directory: Directory, users: Users, clock: Clock
+) -> User:
+    """Register a person. Raises Conflict for a taken username or email, InvalidInput as `Accounts.sign_up` does."""
+    office = _Office(directory, users, clock())
+    return office.enrol(
+        registration.username, registration.email, registration.name, lambda: accounts.sign_up(registration)
+    )
+
+
+def invite_user(email: str, name: str, *, directory: Directory, users: Users, clock: Clock) -> User:
+    """Make a user whose username is the email, and send them a first password. Raises Conflict for a taken email."""
+    office = _Office(directory, users, clock())
+    return office.enrol(email.lower(), email, name, lambda: directory.invite(email, name))
+
+
+@dataclass(frozen=True)
+class _Office:
+    directory: Directory
+    users: Users
+    now: datetime
+
+    def enrol(self, username: str, email: str, name: str, make: Callable[[], str]) -> User:
+        """Return the user of the account that `make` makes."""
+        with self._claimed(email, username):
+            subject = self._subject(username, email, make)
+            user = User(subject, username, email, name, self.now)
+            self.users.add(user)
+        return user
+
+    @contextmanager
+    def _claimed(self, email: str, username: str) -> Iterator[None]:
+        """Hold the email for this try alone; what is refused gives it back, what breaks off lets the next try in."""
+        found = self.users.holder(email)
+        if found and not self._gives_way(found):
+            raise Conflict("this email is taken")
+        claim = Claim.of(email, username, self.now)
+        if not self.users.claim(claim, instead_of=found):
+            raise InFlight("this email is being registered right now; try again in a few seconds")
+        try:
+            if found and found.username != claim.username:
+                self._clear(found.username, email)
+            yield
+        except (Conflict, InvalidInput):
+            self.users.release(claim)
+            raise
+        except TradepostError:
+            with suppress(TradepostError):
+                self.users.claim(replace(claim, at=claim.at - LEASE), instead_of=claim)
+            raise
+
+    def _gives_way(self, claim: Claim) -> bool:
+        """Return whether nobody stands behind a claim, or somebody who has never confirmed it."""
+        if claim.user_id is None and self.now - claim.at < LEASE:
+            raise InFlight("this email is being registered right now; try again in a few seconds")
+        account = self.directory.find(claim.username)
+        if account is None:
+            return True
+        if claim.user_id is None:
+            return account.standing != Standing.ACTIVE or not _same(account.email, claim.email)
+        return self._forgotten(account)
+
+    def _subject(self, username: str, email: str, make: Callable[[], str]) -> str:
+        """Return the subject of a new account, in the place of one that was left half-way or forgotten."""
+        try:
+            return make()
+        except Conflict:
+            account = self.directory.find(username)
+            if account is None:
+                raise
+            half_way = account.standing != Standing.ACTIVE and _same(account.email, email)
+            if not half_way and not self._forgotten(account):
+                raise
+            self._clear(username, account.email)
+            return make()
+
+    def _forgotten(self, account: Account) -> bool:
+        return account.standing == Standing.UNCONFIRMED and self.now - account.created_at > CODE_LIFE
+
+    def _clear(self, username: str, email: str) -> None:
+        """Remove an account with that email, and its profile."""
+        account = self.directory.find(username)
+        if account is None or not _same(account.email, email):
+            return
+        if user := self.users.get(account.subject):
+            self.users.remove(user)
+        self.directory.remove(username)
+
+
+def _same(email: str, other: str) -> bool:
+    return email.lower() == other.lower()
