@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +17,13 @@ from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from adapters.system import now
 from tests.cloud import REGION, ROOT, Cloud, unique
+from tests.conftest import TABLES
 from tests.events import Context, http
 from tests.shop import Shop
 
 WIRED = {
     "calls": ("calls",),
-    "database": ("decisions", "products"),
+    "database": ("decisions", "products", "database"),
     "items": ("items",),
     "messages": ("publisher",),
     "people": ("accounts", "directory"),
@@ -92,15 +94,15 @@ def unplugged() -> Iterator[None]:
 
 
 def unplug() -> None:
-    """Forget every wired adapter, and close the databases."""
-    from handlers.wiring import database  # noqa: PLC0415 - handlers are imported when their variables are set
-
-    for name in ("inventory", "product", "user", "postgres"):
-        database.database(name).close()
-    database.database.cache_clear()
+    """Forget every adapter that was wired, and close the databases."""
     for module, functions in WIRED.items():
+        if not (wiring := sys.modules.get(f"handlers.wiring.{module}")):
+            continue
+        if module == "database":
+            for name in TABLES:
+                wiring.database(name).close()
         for function in functions:
-            getattr(importlib.import_module(f"handlers.wiring.{module}"), function).cache_clear()
+            getattr(wiring, function).cache_clear()
 
 
 @pytest.fixture
