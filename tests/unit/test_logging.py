@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from pydantic import ValidationError
 
 from handlers.log_format import Formatter
-from handlers.register_user import RegisterBody
+from handlers.user_body import PersonBody
 from handlers.telemetry import LIBRARIES
 from tests.events import http
 
@@ -80,7 +80,7 @@ def parameters_are_refused() -> None:
 
 
 def a_body_is_refused() -> None:
-    RegisterBody.model_validate({"password": {"secret": SECRET}, SECRET: SECRET})
+    PersonBody.model_validate({"name": {"secret": SECRET}, SECRET: SECRET})
 
 
 def a_value_is_refused() -> None:
@@ -104,7 +104,7 @@ def another_error_comes_meanwhile() -> None:
 BREAKAGES: list[tuple[Callable[[], None], str]] = [
     (aws_refuses, "ClientError: operation SignUp, code InvalidThing, request aws-1"),
     (parameters_are_refused, "ParamValidationError: error Parameter validation failed"),
-    (a_body_is_refused, "ValidationError: model RegisterBody, kinds ['extra_forbidden', 'missing', 'string_type']"),
+    (a_body_is_refused, "ValidationError: model PersonBody, kinds ['extra_forbidden', 'missing', 'string_type']"),
     (a_value_is_refused, "InvalidTextRepresentation: code 22P02"),
     (another_error_comes_of_it, "RuntimeError: half-way"),
     (another_error_comes_meanwhile, "ClientError: operation SignUp"),
