@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.leaks import leaks
 from tests.e2e.running import Up, folder_for_all
 from tests.e2e.shop import Person, Shop, at_once, problem
 
@@ -24,7 +26,9 @@ def shop_on_postgres() -> Iterator[Shop]:
     with folder_for_all() as folder:
         up = Up(folder, "--parameter", "UserStore=postgres")
         try:
-            yield Shop(up.ready())
+            shop = Shop(up.ready())
+            yield shop
+            assert leaks(Path(shop.info.log).read_text(), shop.secrets) == set()
             up.stop()
         finally:
             up.kill()

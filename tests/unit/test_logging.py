@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from pydantic import ValidationError
 
 from handlers.log_format import Formatter
-from handlers.user_body import PersonBody
 from handlers.telemetry import LIBRARIES
+from handlers.user_body import PersonBody
 from tests.events import http
 
 SRC = Path(__file__).parents[2] / "src"
