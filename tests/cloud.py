@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -16,6 +17,9 @@ from botocore.config import Config
 from tests.template import of_type
 
 REGION = "eu-west-1"
+DYNAMODB_LOCAL = Path(sys.executable).parents[1] / "dynamodb-local"
+DYNAMODBS = ["moto", "ministack", *(["dynamodb_local"] if DYNAMODB_LOCAL.exists() else [])]
+"""The fixtures that DynamoDB's adapters are tried on."""
 ROOT = ("admin", "admin-secret")
 """The keys of the emulated account itself."""
 

@@ -20,7 +20,7 @@ from moto import mock_aws
 from adapters.postgres.database import Database, Server
 from adapters.postgres.migrations import all_migrations, migrate
 from local.postgres import Cluster
-from tests.cloud import ROOT, Cloud, minimal_environment
+from tests.cloud import DYNAMODB_LOCAL, DYNAMODBS, ROOT, Cloud, minimal_environment
 
 PATIENCE = 30
 """Seconds within which a server must have started."""
@@ -29,6 +29,12 @@ TABLES = {
     "user": "users, email_claims",
     "inventory": "product_info, orders, order_lines, order_events, movements, idempotency_keys, outbox",
 }
+
+
+def pytest_report_header() -> str:
+    """Say on which DynamoDBs the adapters are tried."""
+    also = "" if DYNAMODB_LOCAL.exists() else " (`make dynamodb-local` adds Amazon's own)"
+    return f"dynamodb: {', '.join(DYNAMODBS)}{also}"
 
 
 def free_port() -> int:
@@ -157,6 +163,22 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
     with process([program], signal.SIGTERM, ready, cwd=folder, env=environment):
+        cloud = Cloud(f"http://127.0.0.1:{port}")
+        yield cloud
+        cloud.close()
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[Cloud]:
+    """Return a DynamoDB Local of this worker's own: Amazon's own code, without permissions."""
+    port = free_port()
+    command = ["java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
+    options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
+
+    def ready() -> None:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+    with process([*command, *options], signal.SIGKILL, ready, cwd=DYNAMODB_LOCAL):
         cloud = Cloud(f"http://127.0.0.1:{port}")
         yield cloud
         cloud.close()

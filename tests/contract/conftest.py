@@ -26,7 +26,7 @@ from adapters.memory.people import MemoryCognito, MemoryUsers
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from adapters.postgres.users import PostgresUsers
-from tests.cloud import Cloud
+from tests.cloud import DYNAMODBS, Cloud
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -48,7 +48,7 @@ def publisher() -> MemoryPublisher:
     return MemoryPublisher()
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=["memory", *DYNAMODBS])
 def stock_view(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryStockView()
@@ -57,7 +57,7 @@ def stock_view(request: pytest.FixtureRequest) -> Any:
     return DynamoStockView(cloud.client("dynamodb"), cloud.table("InventoryTable"), **parallel)
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=["memory", *DYNAMODBS])
 def order_counts(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryOrderCounts()
@@ -65,7 +65,7 @@ def order_counts(request: pytest.FixtureRequest) -> Any:
     return DynamoOrderCounts(cloud.client("dynamodb"), cloud.table("OrderCountsTable"))
 
 
-@pytest.fixture(params=["memory", "postgres", "moto", "ministack"])
+@pytest.fixture(params=["memory", "postgres", *DYNAMODBS])
 def users(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryUsers()
@@ -75,7 +75,7 @@ def users(request: pytest.FixtureRequest) -> Any:
     return DynamoUsers(cloud.client("dynamodb"), cloud.table("UsersTable"))
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=["memory", *DYNAMODBS])
 def items(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryItems()
@@ -83,7 +83,7 @@ def items(request: pytest.FixtureRequest) -> Any:
     return DynamoItems(cloud.client("dynamodb"), cloud.table("ItemsTable"))
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=["memory", *DYNAMODBS])
 def calls(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryCalls()

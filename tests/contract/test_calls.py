@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.dynamodb.calls import DynamoCalls
-from tests.cloud import Cloud
+from tests.cloud import DYNAMODBS, Cloud
 from tests.shop import NOON
 from tests.together import together
 
@@ -35,7 +35,7 @@ def test_no_call_is_lost_among_many(ministack: Cloud) -> None:
     assert sorted(counted) == list(range(1, 51))
 
 
-@pytest.mark.parametrize("cloud", ["moto", "ministack"])
+@pytest.mark.parametrize("cloud", DYNAMODBS)
 def test_counts_expire(cloud: str, request: pytest.FixtureRequest) -> None:
     aws: Cloud = request.getfixturevalue(cloud)
     client, table = aws.client("dynamodb"), aws.table("ThrottleTable")

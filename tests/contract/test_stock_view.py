@@ -10,7 +10,7 @@ import pytest
 
 from adapters.dynamodb.stock_view import DynamoStockView
 from domain.inventory.projection import Stock
-from tests.cloud import Cloud
+from tests.cloud import DYNAMODBS, Cloud
 from tests.shop import NOON, level
 
 
@@ -161,7 +161,7 @@ def test_what_was_shipped_before_the_first_record_counts_as_long_ago(stock_view:
     assert sold(stock_view, "12:02") == 3
 
 
-@pytest.fixture(params=["moto", "ministack"])
+@pytest.fixture(params=DYNAMODBS)
 def dynamo(request: pytest.FixtureRequest) -> Cloud:
     cloud: Cloud = request.getfixturevalue(request.param)
     return cloud
