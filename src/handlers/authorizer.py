@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from adapters.tokens.keys import KeysUnavailable
 from domain.errors import Unauthenticated
 from handlers.http.bearer import bearer, context, values
 from handlers.telemetry import logger
@@ -24,13 +25,19 @@ verify = verifier().verify
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
-    """Allow a request with a good bearer token; the context is flat strings, whatever the gateway."""
+    """Allow a request with a good bearer token; the context is flat strings, whatever the gateway.
+
+    Without keys it fails: the gateway answers 500, and asks again the next time.
+    """
     logger.set_correlation_id(event.get("requestContext", {}).get("requestId"))
     try:
         claims = verify(bearer(_authorization(event)))
     except Unauthenticated as error:
         logger.info("refused", reason=str(error), route=event.get("routeKey") or event.get("resource"))
         claims = None
+    except KeysUnavailable:
+        logger.exception("no token can be verified")
+        raise
     return _simple(claims) if event.get("version") == "2.0" else _policy(event["methodArn"], claims)
 
 

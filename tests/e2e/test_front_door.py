@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import jwt
 import pytest
@@ -15,6 +17,8 @@ from tests.e2e.shop import Http, Person, Shop, problem
 pytestmark = pytest.mark.xdist_group("e2e")
 
 PROTECTED = ("/user/me", "/orders", "/orders/{id}", "/inventory/{sku}")
+PLATFORM = ("START RequestId", "END RequestId", "REPORT RequestId")
+"""What Lambda itself writes, of an invocation."""
 LEEWAY = 10
 """Seconds that the authorizer grants to clocks that differ."""
 
@@ -109,3 +113,27 @@ def test_a_body_is_json_of_the_form_that_is_asked_for(shop: Shop, customer: Pers
     assert [one["field"] for one in more.json()["errors"]] == ["lines[0].unit_price_minor"]
     large = customer("POST", "/orders", {"lines": "x" * 1_000_000}, key="k")
     assert problem(large) == (413, "too-large")
+
+
+def test_the_id_of_an_answer_is_on_every_line_that_was_written_for_it(shop: Shop, customer: Person) -> None:
+    """On those of the authorizer too."""
+    sku = shop.product(stock=1)
+    written = len(Path(shop.info.log).read_text().splitlines())
+    answers = [
+        customer("GET", "/item/none"),
+        customer.order((sku, 1)),
+        customer("GET", "/inventory"),
+        shop.public("POST", "/user/login", {"username": "nobody", "password": "Wrong-password-1"}),
+        shop.public("GET", "/no/such/path"),
+    ]
+    forbidden = Http(shop.info.url, "x.y.z")("GET", "/user/me")
+    ids = {answer.headers["X-Request-Id"] for answer in answers} | {forbidden.headers["apigw-requestid"]}
+    functions = {f"{name}Function" for name in ("GetItem", "CreateOrder", "ListInventory", "LoginUser", "NotFound")}
+
+    def lines() -> list[str]:
+        entries = map(json.loads, Path(shop.info.log).read_text().splitlines()[written:])
+        own = [one["line"] for one in entries if one["function"] in {*functions, "AuthorizerFunction"}]
+        return [line for line in own if not line.startswith(PLATFORM)]
+
+    eventually(lambda: all(any(one in line for line in lines()) for one in ids), why=lambda: (ids, lines()))
+    assert {json.loads(line)["correlation_id"] for line in lines()} == ids

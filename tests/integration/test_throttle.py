@@ -82,6 +82,14 @@ def test_others_are_not_kept_out(ask: Callable[..., Answer]) -> None:
     assert statuses(ask, "login_user", "203.0.113.8", "203.0.113.70", "2001:db8::7") == [400] * 3
 
 
+def test_a_header_makes_nobody_another_client(call: Call, ask: Callable[..., Answer]) -> None:
+    forged = [{"x-forwarded-for": f"198.51.100.{i}", "forwarded": f"for=198.51.100.{i}"} for i in range(LIMIT + 1)]
+
+    answers = [call("login_user", {}, address="203.0.113.7", headers=headers).status for headers in forged]
+
+    assert answers == [400] * LIMIT + [429]
+
+
 def test_other_operations_are_counted_apart(ask: Callable[..., Answer]) -> None:
     assert statuses(ask, "login_user", *["203.0.113.7"] * (LIMIT + 1)) == [400] * LIMIT + [429]
 
