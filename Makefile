@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock clean dynamodb-local
+.PHONY: help run test lint format openapi lock clean dynamodb-local
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -38,6 +38,9 @@ lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 format: $(BIN)/.dev ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+openapi: $(BIN)/.dev ## describe the API anew: openapi.yaml, and what /openapi.json and /docs answer
+	@PYTHONPATH=src:. $(BIN)/python -m local.openapi
 
 lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -17,6 +17,7 @@ import requests
 from local.state import StackInfo
 from tests.e2e.leaks import CODES, secrets_in
 from tests.e2e.running import eventually
+from tests.openapi import check_answer, template_of
 
 CODE, RESET_CODE = CODES
 T = TypeVar("T")
@@ -46,7 +47,10 @@ class Http:
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send one request, on a connection of its own; redirects are not followed."""
+        """Send one request, on a connection of its own; redirects are not followed.
+
+        What comes back must be as openapi.json describes it.
+        """
         sent = dict(headers or {})
         if self.token:
             sent.setdefault("Authorization", f"Bearer {self.token}")
@@ -59,6 +63,8 @@ class Http:
             )
         told = answer.json() if answer.headers.get("Content-Type") == "application/json" and answer.content else None
         self.seen.update(secrets_in(body), secrets_in(told))
+        if template := template_of(method, path):
+            check_answer(method, template, answer.status_code, answer.headers, answer.text)
         return answer
 
     def get(self, path: str) -> Any:

@@ -18,7 +18,8 @@ from adapters.postgres.products import PostgresProducts
 from adapters.system import now
 from tests.cloud import REGION, ROOT, Cloud, unique
 from tests.conftest import TABLES
-from tests.events import Context, http
+from tests.events import ROUTE_OF, Context, http
+from tests.openapi import check_answer
 from tests.shop import Shop
 
 WIRED = {
@@ -162,13 +163,18 @@ def invoke() -> Callable[..., Any]:
 
 @pytest.fixture
 def call(invoke: Callable[..., Any]) -> Call:
-    """Return a function that sends a request to a handler's module, as tests.events.http builds it."""
+    """Return a function that sends a request to a handler's module, as tests.events.http builds it.
+
+    What comes back must be as openapi.json describes it.
+    """
 
     def send(module: str, body: Any = None, *, context: Context | None = None, **request: Any) -> Answer:
         event = http(module, body, **request)
         answer = invoke(module, event, context)
         assert answer["isBase64Encoded"] is False
         assert answer["headers"]["x-request-id"] == event["requestContext"]["requestId"]
+        if module in ROUTE_OF:
+            check_answer(*ROUTE_OF[module], answer["statusCode"], answer["headers"], answer["body"])
         return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
     return send

@@ -55,6 +55,8 @@ NEEDS = {
     "project_inventory": {"boto3"},
     "reconcile": {"boto3", "psycopg"},
     "health": set(),
+    "get_openapi": set(),
+    "get_docs": set(),
     "not_found": set(),
     "migrate_database": {"boto3", "psycopg"},
 }

@@ -21,6 +21,8 @@ PUBLIC = {
     ("POST", "/user/password/forgot"),
     ("POST", "/user/password/reset"),
     ("GET", "/health"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
     ("POST", "/user/register"),
     ("POST", "/user/confirm"),
     ("POST", "/user/login"),

@@ -13,8 +13,8 @@ VERSION = re.compile(r"[1-9][0-9]{0,17}")
 ANY = "*"
 
 
-def etag(version: int) -> str:
-    """Return the strong tag of a version."""
+def etag(version: int | str) -> str:
+    """Return the strong tag of a version, or of a digest."""
     return f'"{version}"'
 
 
@@ -32,10 +32,10 @@ def expected(request: Request) -> Collection[int] | None:
     return _versions(tag for tag in TAG.finditer(header) if not tag["weak"])
 
 
-def known(request: Request, version: int) -> bool:
+def known(request: Request, version: int | str) -> bool:
     """Return whether If-None-Match names a version: `*` does, and weak tags count as strong ones."""
     header = request.header("if-none-match") or ""
-    return header.strip() == ANY or version in _versions(TAG.finditer(header))
+    return header.strip() == ANY or str(version) in {tag["opaque"] for tag in TAG.finditer(header)}
 
 
 def _versions(tags: Iterable[re.Match[str]]) -> Collection[int]:

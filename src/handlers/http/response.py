@@ -1,4 +1,4 @@
-"""Answers: JSON, and problem documents (RFC 9457) for what was refused."""
+"""Answers: JSON, ready-made text, and problem documents (RFC 9457) for what was refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ EXTRA_HEADERS: Mapping[type[TradepostError], Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Response:
-    """An answer: status, a JSON body (None for no body), headers of its own."""
+    """An answer: status, a body (None for none, a str for text as it is, else JSON), headers of its own."""
 
     status: HTTPStatus
     body: Any = None
@@ -53,15 +53,19 @@ class Response:
         headers: dict[str, str | list[str]] = {**HEADERS, "x-request-id": request_id, **self.headers}
         if self.body is not None:
             headers.setdefault("content-type", "application/json")
-        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
         alb = {"statusDescription": f"{int(self.status)} {self.status.phrase}"} if isinstance(asked, ALBEvent) else {}
         return {
             "statusCode": int(self.status),
             **alb,
             **asked.header_serializer().serialize(headers=headers, cookies=[]),
-            "body": text,
+            "body": self._text(),
             "isBase64Encoded": False,
         }
+
+    def _text(self) -> str:
+        if self.body is None or isinstance(self.body, str):
+            return self.body or ""
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
 
 
 class Refused(Exception):

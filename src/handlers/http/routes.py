@@ -6,6 +6,8 @@ import re
 
 ROUTES = (
     ("GET", "/health", "health"),
+    ("GET", "/openapi.json", "get_openapi"),
+    ("GET", "/docs", "get_docs"),
     ("POST", "/user/register", "register_user"),
     ("POST", "/user/confirm", "confirm_user"),
     ("POST", "/user/login", "login_user"),
@@ -57,4 +59,4 @@ def match(method: str, path: str) -> dict[str, str]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{([a-z_]+)\}", r"(?P<\1>[^/]+)", template))
+    return re.compile(re.sub(r"\\\{([a-z_]+)\\\}", r"(?P<\1>[^/]+)", re.escape(template)))
