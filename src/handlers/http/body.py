@@ -16,6 +16,7 @@ from handlers.http.request import Request
 from handlers.http.response import Refused
 
 MAX_BYTES = 1_000_000
+MAX_EXACT = 2**53 - 1
 MAX_DIGITS = 400
 """Smaller numbers are judged by the field that they stand in; larger ones are not even read."""
 
@@ -47,7 +48,9 @@ def read(request: Request, model: type[Model]) -> Model:
 def _json(body: bytes) -> Any:
     """Return what the body says in plain JSON (RFC 8259); what parsers read differently is refused (RFC 7493)."""
     try:
-        found = json.loads(body.decode(), object_pairs_hook=_object, parse_int=_integer, parse_constant=_no_number)
+        found = json.loads(
+            body.decode(), object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_no_number
+        )
         nul = [FieldProblem(_path(place), "holds a NUL character") for place in _nul_places(found)]
     except UnicodeDecodeError:
         problem = "is not UTF-8 text"
@@ -75,6 +78,12 @@ def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise ValueError(f"holds a whole number of more than {MAX_DIGITS} digits")
     return int(digits)
+
+
+def _number(text: str) -> float:
+    """Return 2.0 as the whole number that it is (JSON Schema, "Numeric types"), where a double can say it exactly."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) <= MAX_EXACT else number
 
 
 def _no_number(constant: str) -> None:

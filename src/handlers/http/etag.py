@@ -26,7 +26,7 @@ def expected(request: Request) -> Collection[int] | None:
     header = request.header("if-match")
     if header is None or header.strip() == ANY:
         return None
-    if TAG.sub("", header).strip(" \t,"):
+    if not TAG.search(header) or TAG.sub("", header).strip(" \t,"):
         message = 'must be * or entity tags in double quotes, as in "1", "2"'
         raise InvalidInput("no such condition", [FieldProblem("If-Match", message)])
     return _versions(tag for tag in TAG.finditer(header) if not tag["weak"])

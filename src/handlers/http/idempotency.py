@@ -7,6 +7,7 @@ freed or lost record here can never make a second order.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from hashlib import sha256
@@ -32,17 +33,18 @@ from handlers.http.request import Caller, Request
 from handlers.http.response import Response
 
 HEADER = "idempotency-key"
-MAX_LENGTH = 255
+VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+"""Printable ASCII, as in a structured field's string (RFC 9651, section 3.3.3), of at most 255 characters."""
 
 
 def required_key(request: Request, caller: Caller, operation: str, body: Body) -> Key:
     """Return the request's key, scoped to caller and operation, with the fingerprint of what it asks.
 
-    Raises InvalidInput when the header is missing, empty or longer than 255 characters.
+    Raises InvalidInput when the header is missing, empty, longer than 255 characters or not printable.
     """
     value = (request.header(HEADER) or "").strip()
-    if not 1 <= len(value) <= MAX_LENGTH:
-        detail = f"send a new unique value, such as a UUID, of 1 to {MAX_LENGTH} characters with each new request"
+    if not VALUE.fullmatch(value):
+        detail = "send a new unique value, such as a UUID, of 1 to 255 printable ASCII characters with each new request"
         raise InvalidInput("an Idempotency-Key is required", [FieldProblem("Idempotency-Key", detail)])
     asked = {"path": dict(request.parameters), "body": body.model_dump(mode="json")}
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))

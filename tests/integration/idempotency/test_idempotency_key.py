@@ -15,8 +15,8 @@ from tests.shop import Shop
 from tests.template import of_type
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", "x" * 256])
-def test_a_missing_or_endless_key_is_refused(send: Send, value: str | None) -> None:
+@pytest.mark.parametrize("value", [None, "", "  ", "x" * 256, "k\u00e9y", "a\tb", "a\x7f"])
+def test_a_missing_endless_or_unprintable_key_is_refused(send: Send, value: str | None) -> None:
     answer = send(value)
 
     assert answer.problem() == (400, "invalid-input")
@@ -54,6 +54,8 @@ def test_another_request_under_the_same_key_is_refused(send: Send, shop: Shop, k
         pytest.param('\n\t{"lines":[{"sku":"TEA","quantity":1}]}\r\n', id="other blanks"),
         pytest.param('{"l\\u0069nes":[{"sku":"\\u0054EA","quantity":1}]}', id="letters escaped"),
         pytest.param('{"lines":[{"sku":" TEA ","quantity":1}]}', id="blanks that we strip"),
+        pytest.param('{"lines":[{"sku":"TEA","quantity":1.0}]}', id="a whole number with a point"),
+        pytest.param('{"lines":[{"sku":"TEA","quantity":10e-1}]}', id="a whole number with an exponent"),
     ],
 )
 def test_json_that_means_the_same_is_the_same_request(call: Call, shop: Shop, key: str, other: str) -> None:
