@@ -21,6 +21,7 @@ from local.state import LocalError
 STACK = "tradepost"
 UNUSED = {"VpcConfig", "Code", "Tags", "FunctionName"}
 """Properties that the local cloud does not look at, and whose references need not be strings."""
+API = "AWS::ApiGatewayV2::Api"
 RESOLVED = ("AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::Scheduler::Schedule")
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -94,6 +95,11 @@ class References:
             for name, one in template["Resources"].items()
             if one["Type"] in RESOLVED
         }
+        self._resources |= {
+            name: {"Type": API, "Properties": _cors_texts(one["Properties"]["Body"])}
+            for name, one in template["Resources"].items()
+            if one["Type"] == API
+        }
         self._outputs: dict[str, Any] = {}
         for one in self._resources.values():
             _replace(one["Properties"], self._number)
@@ -152,11 +158,12 @@ def read_back(
     schedules = references.resources("AWS::Scheduler::Schedule", outputs).items()
     for name, one in mappings:
         _refuse_unknown(name, one)
-    (api,) = (one["Properties"] for one in template["Resources"].values() if one["Type"] == "AWS::ApiGatewayV2::Api")
+    (api,) = (one["Properties"] for one in template["Resources"].values() if one["Type"] == API)
+    (cors,) = references.resources(API, outputs).values()
     return Deployment(
         functions={name: _function(name, one, code[name]) for name, one in functions},
         routes=tuple(_routes(api["Body"])),
-        cors=_cors(api["Body"]),
+        cors=_cors(cors),
         queues=tuple(
             _queue(raw[name]["FunctionName"]["Ref"], one) for name, one in mappings if ":sqs:" in one["EventSourceArn"]
         ),
@@ -271,14 +278,35 @@ def _invoked(uri: Mapping[str, Any]) -> str:
     return str(re.findall(r"\$\{(\w+)\.Arn\}", text)[0])
 
 
-def _cors(body: Mapping[str, Any]) -> Cors | None:
-    if not (found := body.get("x-amazon-apigateway-cors")):
+def _cors_texts(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each CORS property as text, lists joined by commas, as an output can resolve it."""
+    found = body.get("x-amazon-apigateway-cors", {})
+    condition, then, _ = found.get("Fn::If", (None, found, None))
+    texts = {name: _joined(value) for name, value in then.items()}
+    return {name: {"Fn::If": [condition, text, ""]} for name, text in texts.items()} if condition else texts
+
+
+def _joined(value: Any) -> Any:
+    if isinstance(value, list):
+        return ",".join(value)
+    if isinstance(value, dict):
+        return value["Fn::Split"][1] if "Fn::Split" in value else value
+    return json.dumps(value)
+
+
+def _cors(texts: Mapping[str, str]) -> Cors | None:
+    """Return what the texts say; None when a condition has left all of them empty."""
+    if not any(texts.values()):
         return None
     return Cors(
-        origins=tuple(found.get("allowOrigins", ())),
-        methods=tuple(found.get("allowMethods", ())),
-        headers=tuple(found.get("allowHeaders", ())),
-        exposed=tuple(found.get("exposeHeaders", ())),
-        credentials=bool(found.get("allowCredentials", False)),
-        max_age=found.get("maxAge"),
+        origins=_split(texts.get("allowOrigins")),
+        methods=_split(texts.get("allowMethods")),
+        headers=_split(texts.get("allowHeaders")),
+        exposed=_split(texts.get("exposeHeaders")),
+        credentials=texts.get("allowCredentials") == "true",
+        max_age=int(texts["maxAge"]) if "maxAge" in texts else None,
     )
+
+
+def _split(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()

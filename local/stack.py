@@ -34,6 +34,13 @@ from local.template import code_folders, translate
 
 HOST = "127.0.0.1"
 IDLE_SECONDS = 60
+SETTINGS = {
+    "Stage": "local",
+    "DatabaseSslMode": "disable",
+    "CallsPerMinute": "6000",  # everybody here comes from one address
+    "CorsOrigins": ",".join(f"http://localhost:{port}" for port in (3000, 4200, 5173, 8080)),  # front ends at work
+}
+"""What the template's parameters are here unless somebody says otherwise."""
 """How long a worker without work is kept, so that an idle stack is small."""
 
 Say = Callable[[str], None]
@@ -64,7 +71,9 @@ class Stack:
     async def start(self) -> StackInfo:
         """Start everything and return how to reach it. Raises LocalError; `stop` must be called either way."""
         self._step("reading template.yaml")
-        template = await asyncio.to_thread(translate, self._options.template, self._options.parameters, REGION)
+        template = await asyncio.to_thread(
+            translate, self._options.template, {**SETTINGS, **self._options.parameters}, REGION
+        )
         self._step("starting PostgreSQL and the emulated AWS")
         cluster, _ = await asyncio.gather(self._start_postgres(), self._start_emulator())
         self._step("creating the stack's resources")
@@ -150,10 +159,8 @@ class Stack:
         )
         parameters = {
             "DatabaseSecretArn": secret["ARN"],
-            "DatabaseSslMode": "disable",
-            "Stage": "local",
             "CognitoOrigin": self._aws.url,
-            "CallsPerMinute": "6000",  # everybody here comes from one address
+            **SETTINGS,
             **self._options.parameters,
             "EventSources": "disabled",  # the emulator's own pollers; ours take the messages
         }

@@ -1,4 +1,7 @@
-"""$default: paths that do not exist, methods that a path does not have, and paths with a slash too many.
+"""$default: paths that do not exist, methods that a path does not have, OPTIONS, and paths with a slash too many.
+
+A browser's preflight comes here, too, since $default takes it before API Gateway would answer by itself; the
+gateway adds what it allows ("Configure CORS for HTTP APIs in API Gateway").
 
 HTTP APIs take no route that ends in a slash, so such a path lands here, in front of no authorizer. It is sent
 to the path without the slash, where the authorizer stands.
@@ -18,13 +21,16 @@ PATH = "/:@!$&'()*+,;="
 
 @endpoint
 def handler(request: Request) -> Response:
-    """Answer 308 to the path without its last slash, 405 with the methods that the path has, or 404."""
+    """Answer 404, OPTIONS with the methods that the path has, 405 with the same, or 308 to the path without a slash."""
     path = request.url_path
     bare = path.rstrip("/")
     if not (methods := allowed(bare)):
         return problem(HTTPStatus.NOT_FOUND, "not-found", f"there is no {path}")
+    answered = ", ".join(sorted([*methods, "OPTIONS"]))
+    if request.method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT, None, {"allow": answered})
     if request.method not in methods:
-        detail = f"{bare} answers {', '.join(methods)}"
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"allow": ", ".join(methods)})
+        detail = f"{bare} answers {answered}"
+        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"allow": answered})
     query = f"?{request.event['rawQueryString']}" if request.event.get("rawQueryString") else ""
     return Response(HTTPStatus.PERMANENT_REDIRECT, None, {"location": f"{quote(bare, PATH)}{query}"})

@@ -93,7 +93,7 @@ def test_unknown_paths_and_methods_are_told_apart(shop: Shop) -> None:
     assert problem(shop.public("GET", "/")) == (404, "not-found")
     wrong = shop.public("DELETE", "/orders")
     assert problem(wrong) == (405, "method-not-allowed")
-    assert wrong.headers["Allow"] == "GET, POST"
+    assert wrong.headers["Allow"] == "GET, OPTIONS, POST"
     assert problem(shop.public("PUT", "/orders/")) == (405, "method-not-allowed")
 
 
@@ -137,3 +137,40 @@ def test_the_id_of_an_answer_is_on_every_line_that_was_written_for_it(shop: Shop
 
     eventually(lambda: all(any(one in line for line in lines()) for one in ids), why=lambda: (ids, lines()))
     assert {json.loads(line)["correlation_id"] for line in lines()} == ids
+
+
+ORIGIN = "http://localhost:5173"
+
+
+def test_a_browser_may_ask_without_a_token_what_a_page_may_send(shop: Shop) -> None:
+    wants = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,idempotency-key"}
+    answer = shop.public("OPTIONS", "/orders", headers={"Origin": ORIGIN, **wants})
+
+    assert (answer.status_code, answer.content, answer.headers["Allow"]) == (204, b"", "GET, OPTIONS, POST")
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"].split(",")
+    assert {"authorization", "idempotency-key"} <= set(answer.headers["Access-Control-Allow-Headers"].split(","))
+    assert answer.headers["Access-Control-Max-Age"] == "600"
+
+
+def test_a_page_may_read_answers_and_refusals_and_their_headers(shop: Shop, customer: Person) -> None:
+    for caller, status in ((customer, 200), (shop.public, 401)):
+        answer = caller("GET", "/orders", headers={"Origin": ORIGIN})
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, ORIGIN)
+        assert {"etag", "location", "x-request-id"} <= set(answer.headers["Access-Control-Expose-Headers"].split(","))
+
+
+def test_a_page_from_elsewhere_may_read_nothing(shop: Shop, customer: Person) -> None:
+    for method in ("GET", "OPTIONS"):
+        wants = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+        answer = customer(method, "/orders", headers=wants)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
+def test_the_api_describes_itself_to_anybody(shop: Shop) -> None:
+    document = shop.public.get("/openapi.json")
+    page = shop.public("GET", "/docs")
+
+    assert set(document["paths"]) == {path for _, path, _ in ROUTES}
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "Content-Security-Policy" in page.headers

@@ -74,12 +74,12 @@ def test_an_unknown_path_is_not_found(invoke: Any, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", "/orders", "GET, POST"),
-        ("POST", "/products/TEA", "DELETE, GET, PUT"),
-        ("POST", "/inventory/TEA", "GET"),
-        ("GET", "/user/login", "POST"),
-        ("POST", "/health", "GET"),
-        ("OPTIONS", "/inventory/TEA/receipts", "POST"),
+        ("PUT", "/orders", "GET, OPTIONS, POST"),
+        ("POST", "/products/TEA", "DELETE, GET, OPTIONS, PUT"),
+        ("POST", "/inventory/TEA", "GET, OPTIONS"),
+        ("GET", "/user/login", "OPTIONS, POST"),
+        ("POST", "/health", "GET, OPTIONS"),
+        ("HEAD", "/inventory/TEA/receipts", "OPTIONS, POST"),
     ],
 )
 def test_a_method_that_a_path_does_not_have_is_named_so(invoke: Any, method: str, path: str, allow: str) -> None:
@@ -88,6 +88,20 @@ def test_a_method_that_a_path_does_not_have_is_named_so(invoke: Any, method: str
     assert answer["statusCode"] == 405
     assert answer["headers"]["allow"] == allow
     assert json.loads(answer["body"])["status"] == 405
+
+
+@pytest.mark.parametrize(("_method", "path", "_module"), ROUTES)
+@pytest.mark.parametrize("end", ["", "/"])
+def test_every_path_says_which_methods_it_has(invoke: Any, _method: str, path: str, _module: str, end: str) -> None:
+    """Without a token: a browser asks so before it sends one."""
+    answer = invoke("not_found", default("OPTIONS", path.replace("{sku}", "TEA").replace("{id}", "1") + end))
+
+    assert (answer["statusCode"], answer["body"]) == (204, "")
+    assert answer["headers"]["allow"].split(", ") == sorted({"OPTIONS", *(m for m, p, _ in ROUTES if p == path)})
+
+
+def test_a_path_that_does_not_exist_has_no_methods(invoke: Any) -> None:
+    assert invoke("not_found", default("OPTIONS", "/nothing"))["statusCode"] == 404
 
 
 @pytest.mark.parametrize(("method", "path", "_module"), ROUTES)

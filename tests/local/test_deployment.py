@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,11 @@ Outputs:
 
 def resolve(node: Any) -> str:
     """Resolve an output as CloudFormation would."""
+    if isinstance(node, str):
+        return node
     ((function, value),) = node.items()
+    if function == "Fn::If":
+        return resolve(value[1] if value[0] == "Always" else value[2])
     if function == "Fn::Sub":
         return str(value).replace("${AWS::Region}", "us-east-1").replace("${Queue}", "Queue-id")
     name = value if function == "Ref" else value[0]
@@ -126,6 +131,25 @@ def test_routes_stand_behind_their_authorizer_or_none(deployment: Deployment) ->
         Route("GET", "/things/{id}", "Work", jwt),
         Route("ANY", "/open", "Work", None),
     }
+
+
+CORS = "{AllowOrigins: !Split [',', !Ref Origins], ExposeHeaders: [etag, location], MaxAge: 600}"
+
+
+@pytest.mark.parametrize(
+    ("condition", "origins"), [("Always", ("https://a.example", "https://b.example")), ("Never", None)]
+)
+def test_cors_may_stand_under_a_condition(file: Path, condition: str, origins: Any) -> None:
+    conditional = f"!If [{condition}, {CORS}, !Ref AWS::NoValue]"
+    text = re.sub("CorsConfiguration: .*", f"CorsConfiguration: {conditional}", TEMPLATE)
+    file.write_text(
+        text.replace(
+            "Parameters:", "Parameters:\n  Origins: {Type: String, Default: 'https://a.example,https://b.example'}"
+        )
+    )
+    cors = deployed(file).cors
+    assert (cors and cors.origins) == origins
+    assert (cors and (cors.exposed, cors.max_age)) == (origins and (("etag", "location"), 600))
 
 
 def test_cors_is_the_api_s(deployment: Deployment) -> None:

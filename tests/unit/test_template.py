@@ -12,6 +12,7 @@ from adapters.postgres.database import CONNECT_TIMEOUT
 from adapters.postgres.migrations import all_migrations, fingerprint
 from domain.identity.enrolling import LEASE
 from handlers.http.routes import ROUTES
+from tests.openapi import described
 from tests.template import functions, handlers, of_type, template, variables
 
 PUBLIC = {
@@ -212,3 +213,37 @@ def statements(function: dict[str, Any]) -> list[dict[str, Any]]:
 def test_one_try_to_make_a_user_ends_before_the_next_may_begin() -> None:
     """Two at once with one email would remove each other's account."""
     assert all(handlers()[module]["Timeout"] < LEASE.total_seconds() for module in ("register_user", "create_user"))
+
+
+def test_pages_from_elsewhere_may_send_and_read_what_the_api_takes_and_gives() -> None:
+    """As openapi.json describes it. Nobody may until a deployment names its origins."""
+    condition, cors, otherwise = of_type("AWS::Serverless::HttpApi")["Api"]["CorsConfiguration"]["Fn::If"]
+    components = described()["components"]
+    sent = {one["name"].lower() for one in components["parameters"].values() if one["in"] == "header"}
+    given = {"etag", "location", "retry-after", "x-request-id"}
+
+    assert template()["Parameters"]["CorsOrigins"]["Default"] == ""
+    assert template()["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "CorsOrigins"}, ""]}]}
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    assert set(cors["AllowMethods"]) == {method for method, _, _ in ROUTES}
+    assert set(cors["AllowHeaders"]) == sent | {"authorization", "content-type"}
+    assert set(cors["ExposeHeaders"]) == given
+    assert {re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in components["headers"]} >= given
+
+
+@pytest.mark.parametrize(
+    ("origins", "taken"),
+    [
+        ("", True),
+        ("https://shop.example", True),
+        ("https://shop.example,http://localhost:3000", True),
+        ("*", False),
+        ("https://shop.example/", False),
+        ("https://shop.example, https://www.shop.example", False),
+        ("shop.example", False),
+    ],
+)
+def test_origins_are_taken_as_browsers_name_them(origins: str, *, taken: bool) -> None:
+    pattern = template()["Parameters"]["CorsOrigins"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, origins)) == taken
