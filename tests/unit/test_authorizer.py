@@ -102,9 +102,50 @@ def test_rest_denials_cover_the_stage_and_carry_nothing(authorize: Any, event: d
     assert answer["context"] == {}
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "bearer{}", "Bearer {},Bearer x"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("", "Bearer", "Bearer ", "bearer{}", "{}", "Bearer {},Bearer x", "Bearer {}, Bearer {}", "Bearer {} {}"),
+        *(
+            "Basic {}",
+            "Digest {}",
+            "Token {}",
+            "JWT {}",
+            "DPoP {}",
+            "Bearer: {}",
+            "Bearer={}",
+            "Bearer,{}",
+            "Bearer;{}",
+        ),
+        *("Bearer\t{}", "Bearer\n{}", "Bearer\r\n {}", "Bearer\u00a0{}", "Bearer  {}", " Bearer {}", "\tBearer {}"),
+        *(
+            "Bearer {} ",
+            "Bearer {}\n",
+            "Bearer {}\t",
+            "Bearer {};",
+            "Bearer {},",
+            "Bearer {}=",
+            'Bearer "{}"',
+            "Bearer <{}>",
+        ),
+        *(
+            "Bearer token={}",
+            "Bearer Bearer {}",
+            "Basic x, Bearer {}",
+            "Bearer {}, Basic x",
+            "B\u0435arer {}",
+            "\ufeffBearer {}",
+        ),
+    ],
+)
 def test_simple_denials_carry_nothing(authorize: Any, header: str) -> None:
-    assert authorize(http(header.format(token()))) == {"isAuthorized": False}
+    assert authorize(http(header.replace("{}", token()))) == {"isAuthorized": False}
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_schemes_case_does_not_matter(authorize: Any, scheme: str) -> None:
+    """RFC 9110, section 11.1."""
+    assert authorize(http(f"{scheme} {token()}"))["isAuthorized"] is True
 
 
 def test_without_keys_a_request_is_neither_allowed_nor_denied_and_its_id_is_logged(

@@ -24,6 +24,8 @@ REQUIRED = ["exp", "iat", "iss", "sub"]
 HEADER = {"alg", "kid", "typ"}
 """What a header may say; anything else (jwk, jku, x5c, crit, cty ...) would be somebody's suggestion of a key."""
 TYPES = ("JWT", "at+jwt")
+END_OF_TIME = 253_402_300_800
+"""The year 10000 in seconds; whatever is later is no time, or is in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,13 @@ class Verifier:
         client_id = claims.get("client_id")
         if not isinstance(client_id, str) or client_id not in self.client_ids:
             raise Unauthenticated("the token was issued to another app client")
+        if not self._is_for_us(claims.get("aud", client_id)):
+            raise Unauthenticated("the token is meant for somebody else")
         groups = claims.get("cognito:groups", [])
         texts = [claims.get("username", ""), claims.get("scope", ""), claims["sub"]]
-        if not claims["sub"] or not all(isinstance(text, str) for text in texts) or not _are_names(groups):
+        times = [claims["exp"], claims["iat"], claims.get("nbf", 0)]
+        kinds = all(map(_is_time, times)) and all(isinstance(text, str) for text in texts) and _are_names(groups)
+        if not kinds or not claims["sub"]:
             raise Unauthenticated("the token's claims are not of their kind")
         return Claims(
             sub=claims["sub"],
@@ -96,6 +102,16 @@ class Verifier:
             groups=groups,
             exp=int(claims["exp"]),
         )
+
+    def _is_for_us(self, audience: Any) -> bool:
+        """Say whether an audience names a client of ours; a token that has one must (RFC 7519, section 4.1.3)."""
+        named = audience if isinstance(audience, list) else [audience]
+        return any(isinstance(one, str) and one in self.client_ids for one in named)
+
+
+def _is_time(value: Any) -> bool:
+    """Say whether this is a NumericDate (RFC 7519, section 2); PyJWT takes texts and truth values for one, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < END_OF_TIME
 
 
 def _are_names(groups: Any) -> bool:
