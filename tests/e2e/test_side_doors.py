@@ -98,10 +98,18 @@ def test_no_header_names_another_path_or_method(shop: Shop) -> None:
         assert let_in(shop, "GET", "/user/me", header) is None
 
 
-@pytest.mark.parametrize("method", ["get", "Get", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "GETT", "G\u0415T"])
+@pytest.mark.parametrize("method", ["get", "Get", "HEAD", "TRACE", "PROPFIND", "GETT", "G\u0415T"])
 def test_no_other_method_gets_at_data(shop: Shop, method: str) -> None:
     for path in ("/user/me", "/orders", "/inventory/85123A", "/item"):
         assert let_in(shop, method, path) is None
+
+
+def test_a_preflight_needs_no_token_and_gets_nothing(shop: Shop) -> None:
+    for path in ("/user/me", "/orders", "/inventory/85123A", "/item"):
+        status, _, body = raw(
+            shop, "OPTIONS", path, "Origin: https://evil.example", "Access-Control-Request-Method: GET"
+        )
+        assert (status, body) == (204, b"")
 
 
 @pytest.mark.parametrize(
