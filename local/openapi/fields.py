@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 ORDER = "01938f3c-2d5e-7c1a-9b7e-5f4d3c2b1a09"
+SUBJECT = "6a3f1c1e-9d54-4c1b-8e0f-2b7f0c9d1e22"
 TIME = {"format": "date-time", "examples": ["2026-11-20T21:40:00.123Z"]}
 UUID = {"format": "uuid", "examples": [ORDER]}
 SKU = "^[A-Z0-9][A-Z0-9._-]{0,63}$"
@@ -15,10 +16,11 @@ PASSWORD_RULE = "At least 12 characters: lower case, upper case and a digit amon
 
 ANSWERED: Mapping[str, Mapping[str, Any]] = {
     "id": UUID,
-    "User.id": {"description": "The subject of their tokens.", "examples": [ORDER]},
-    "owner_id": {"description": "The subject of its owner's tokens.", "examples": [ORDER]},
-    "actor": {"description": "The subject of the tokens of who did it.", "examples": [ORDER]},
-    "order_id": {"description": "The order that the units came back from.", "examples": [ORDER]},
+    "User.id": {"description": "The subject of their tokens.", "examples": [SUBJECT]},
+    "owner_id": {"description": "The subject of its owner's tokens.", "examples": [SUBJECT]},
+    "actor": {"description": "The subject of the tokens of who did it.", "examples": [SUBJECT]},
+    "order_id": {"description": "The order that the units came back from.", "examples": [None]},
+    "Movement.kind": {"examples": ["adjustment"]},
     "username": {"examples": ["ada"]},
     "email": {"examples": ["ada@example.com"]},
     "name": {"examples": ["Ada Lovelace"]},
@@ -59,7 +61,7 @@ ANSWERED: Mapping[str, Mapping[str, Any]] = {
 SENT: Mapping[str, Mapping[str, Any]] = {
     "sku": {"description": "In any case.", "pattern": ANY_CASE, "examples": ["85123A"]},
     "password": {"description": PASSWORD_RULE, "examples": ["Correct-horse-7"]},
-    "LoginBody.password": {"examples": ["Correct-horse-7"]},
+    "LoginBody.password": {"description": "As it was set."},
     "new_password": {"description": PASSWORD_RULE, "examples": ["Correct-horse-8"]},
     "old_password": {"examples": ["Correct-horse-7"]},
     "code": {"description": "As it was sent by email.", "examples": ["123456"]},

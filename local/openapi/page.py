@@ -37,7 +37,7 @@ class Page:
             f"<title>{escape(info['title'])}: the API</title><style>{STYLE}</style>"
         )
         body = "".join([*self._top(info), *(part for tag in self._document["tags"] for part in self._section(tag))])
-        return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}</body></html>\n'
+        return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}</main></body></html>\n'
 
     def _top(self, info: Node) -> Iterator[str]:
         yield f"<header><h1>{escape(info['title'])}: the API</h1>\n"

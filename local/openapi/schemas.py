@@ -52,13 +52,13 @@ class Schemas:
 
     def example(self, schema: Schema) -> Any:
         """Return a value that fits a schema, as its parts' own examples make it."""
-        if "$ref" in schema:
-            return self.example(self.components[schema["$ref"].rpartition("/")[2]])
-        if "anyOf" in schema:
-            return self.example(schema["anyOf"][0])
         for known in ("examples", "enum"):
             if known in schema:
                 return schema[known][0]
+        if "$ref" in schema:
+            return self.example(self.components[schema["$ref"].rpartition("/")[2]])
+        if "anyOf" in schema:
+            return None if {"type": "null"} in schema["anyOf"] else self.example(schema["anyOf"][0])
         if "const" in schema or "default" in schema:
             return schema.get("const", schema.get("default"))
         if schema["type"] == "array":
@@ -97,7 +97,7 @@ def _finished(model: str, node: Any, fields: Mapping[str, Mapping[str, Any]]) ->
         done["$ref"] = _public_name(done["$ref"])
     if "properties" in node:
         done["properties"] = {
-            name: _with(_finished(model, value, fields), fields.get(f"{model}.{name}", fields.get(name, {})))
+            name: {**_with(_finished(model, value, fields), fields.get(name, {})), **fields.get(f"{model}.{name}", {})}
             for name, value in node["properties"].items()
         }
     return _simple(done)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,29 @@ def test_links_lead_to_operations_that_take_what_they_carry() -> None:
     for link in links:
         taken = {parameter["name"] for parameter in names[link["operationId"]]["parameters"] if "name" in parameter}
         assert set(link["parameters"]) <= taken
+
+
+class Tags(HTMLParser):
+    """Pairs tags, as a reader of strict mind does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, self.getpos()
+
+
+def test_the_page_is_well_formed() -> None:
+    tags = Tags()
+    tags.feed(PAGE)
+
+    assert tags.open == []
+    assert PAGE.count("<article") == len(ROUTES)
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
