@@ -88,6 +88,14 @@ def test_no_spelling_of_a_path_gets_past_the_authorizer(
     assert [found for target in spellings(path, host) if (found := let_in(shop, method, target, *headers))] == []
 
 
+def test_who_is_let_in_is_noticed(shop: Shop, customer: Person) -> None:
+    bearer = f"Authorization: Bearer {customer.token}"
+    assert let_in(shop, "GET", "/products/85123A")
+    assert let_in(shop, "GET", "/products/85123A/")
+    assert let_in(shop, "GET", "/user/me", bearer)
+    assert let_in(shop, "GET", "/user/me/", bearer)
+
+
 def test_no_header_names_another_path_or_method(shop: Shop) -> None:
     for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         for method, path in (("POST", "/user/me"), ("DELETE", "/orders"), ("PATCH", "/inventory/85123A")):
