@@ -21,8 +21,10 @@ from tests.e2e.shop import Shop
 pytestmark = pytest.mark.xdist_group("e2e-description")
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES, SEED = os.environ.get("EXAMPLES", "10"), os.environ.get("SEED", "1")
-"""Requests of each kind and operation, and where they begin."""
+EXAMPLES, SEED, MINUTES = (
+    os.environ.get(name, value) for name, value in (("EXAMPLES", "10"), ("SEED", "1"), ("MINUTES", ""))
+)
+"""Requests of each kind and operation, where they begin, and how long they go on."""
 PHASES = "examples,coverage,fuzzing,stateful"
 
 
@@ -51,9 +53,10 @@ def test_whatever_is_sent_the_answer_is_one_of_those_described(own_shop: Shop, t
             *(Path(sys.executable).with_name("schemathesis"), "--config-file", ROOT / "tests/e2e/schemathesis.toml"),
             *("run", ROOT / "openapi.yaml", "--url", own_shop.info.url, "--checks", "all", "--phases", PHASES),
             *("--max-examples", EXAMPLES, "--seed", SEED, "--workers", "2"),
+            *(("--max-time", str(60 * int(MINUTES))) if MINUTES else ()),
             *("--report", "json", "--report-json-path", report),
         ],
-        env={**os.environ, **tokens},
+        env={**os.environ, **tokens, "PYTHONPATH": str(Path(__file__).parent)},
         cwd=tmp_path,
         capture_output=True,
         text=True,

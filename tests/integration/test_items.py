@@ -154,7 +154,9 @@ def test_ones_own_items_are_listed_in_pages_newest_first(call: Call, ann: dict[s
     assert call("list_items", by=ann).body == {"items": newest, "next_cursor": None}
 
 
-@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"cursor": "eA=="}])
+@pytest.mark.parametrize(
+    "query", [{"limit": ""}, {"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"cursor": "eA=="}]
+)
 def test_no_such_page(call: Call, ann: dict[str, str], query: dict[str, str]) -> None:
     answer = call("list_items", by=ann, query=query)
 

@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 def limit(request: Request) -> int:
     """Return how many items the page may have. Raises InvalidInput."""
-    text = request.query("limit") or str(DEFAULT)
+    if (text := request.query("limit")) is None:
+        return DEFAULT
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST):
         raise InvalidInput("no such page", [FieldProblem("limit", f"must be a number from 1 to {MOST}")])
     return int(text)
