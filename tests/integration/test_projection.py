@@ -140,9 +140,11 @@ def test_a_lot_of_low_stock_is_one_short_line(invoke: Any, sku: str, log: Any) -
 
 
 def test_the_projections_lag_is_measured(invoke: Any, sku: str, capsys: pytest.CaptureFixture[str]) -> None:
-    old = {**stock(sku), "at": (datetime.now(UTC) - timedelta(seconds=90)).isoformat()}
+    just_now = datetime.now(UTC)
+    old = {**stock(sku), "at": (just_now - timedelta(seconds=90)).isoformat()}
+    new = {**stock(f"{sku}-B"), "at": just_now.isoformat()}
 
-    invoke("project_inventory", kinesis(stock(f"{sku}-B"), old, step()))
+    invoke("project_inventory", kinesis(new, old, step(at=just_now)))
 
     (lag,) = [json.loads(line)["ProjectionLag"] for line in capsys.readouterr().out.splitlines() if "Lag" in line]
     assert lag == [pytest.approx(90, abs=10)]
