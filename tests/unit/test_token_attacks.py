@@ -209,6 +209,7 @@ ATTACKS: dict[str, Callable[[], str]] = {
     "an audience that is no text": lambda: signed(header(), claims(aud={CLIENT_ID: True})),
     "an empty audience": lambda: signed(header(), claims(aud="")),
     "an audience that contains ours": lambda: signed(header(), claims(aud=f"{CLIENT_ID}9")),
+    "another client, and our audience": lambda: signed(header(), claims(client_id="client-9", aud=CLIENT_ID)),
     "a client that contains ours": lambda: signed(header(), claims(client_id=f"{CLIENT_ID}9")),
     "a client that is part of ours": lambda: signed(header(), claims(client_id=CLIENT_ID[:-1])),
     "a client as an object": lambda: signed(header(), claims(client_id={CLIENT_ID: 1})),
