@@ -1,14 +1,18 @@
-"""The wire to AWS: calls that break off, and what others do while a call is under way."""
+"""The wire to AWS: calls that break off or are refused, and what others do while a call is under way."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
+from urllib3 import HTTPResponse
 
 Go = Callable[[], Any]
 
@@ -23,6 +27,18 @@ def broken(operation: str, *, answer_only: bool = False) -> Iterator[None]:
         raise ConnectionClosedError(endpoint_url=operation)
 
     with _met(operation, break_off):
+        yield
+
+
+@contextmanager
+def refused(operation: str, error: str) -> Iterator[None]:
+    """Answer every call of an AWS operation with an error, as a service that speaks JSON does."""
+
+    def refuse(_: Go) -> Any:
+        body = HTTPResponse(BytesIO(json.dumps({"__type": error}).encode()), preload_content=False)
+        return AWSResponse(operation, 400, {"content-type": "application/x-amz-json-1.0"}, body)
+
+    with _met(operation, refuse):
         yield
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from domain.orders.order import Status
@@ -87,11 +89,15 @@ def test_a_record_that_vanishes_while_its_request_is_under_way_makes_one_order(
 def test_a_timed_out_request_holds_its_key_no_longer_than_its_worker_could_live(
     send: Send, shop: Shop, key: str, store: Store
 ) -> None:
+    begun = time.time()
     with broken("UpdateItem"):
         send(key, remaining=60_000)
+    ended = time.time()
+    (record,) = store.items()
     first = send(key)
     store.in_progress(seconds=-0.01)
 
+    assert (begun + 60) * 1000 - 1 <= int(record["in_progress_expiration"]["N"]) <= (ended + 60) * 1000
     assert first.problem() == (409, "request-in-flight")
     assert send(key).status in (201, 202)
 
