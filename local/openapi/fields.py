@@ -10,9 +10,12 @@ SUBJECT = "6a3f1c1e-9d54-4c1b-8e0f-2b7f0c9d1e22"
 TIME = {"format": "date-time", "examples": ["2026-11-20T21:40:00.123Z"]}
 UUID = {"format": "uuid", "examples": [ORDER]}
 SKU = "^[A-Z0-9][A-Z0-9._-]{0,63}$"
+OWN_SKU = "KETTLE-1"
+"""Made, changed and deactivated by the examples, which leave the demo's own products alone."""
 ANY_CASE = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 TOKEN = "eyJraWQiOiJrMSIsImFsZyI6IlJTMjU2In0.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"  # noqa: S105 - an example
-PASSWORD_RULE = "At least 12 characters: lower case, upper case and a digit among them."  # noqa: S105 - as above
+PASSWORD_RULE = "At least 12 characters, with upper case, lower case and a digit."  # noqa: S105 - as above
+LETTERS = r"Letters of any script, and single spaces. (In ECMA-262, the pattern's `\p{L}` needs the flag `u`.)"
 
 ANSWERED: Mapping[str, Mapping[str, Any]] = {
     "id": UUID,
@@ -68,14 +71,17 @@ SENT: Mapping[str, Mapping[str, Any]] = {
     "username": {"examples": ["ada"]},
     "email": {"examples": ["ada@example.com"]},
     "name": {"examples": ["Ada Lovelace"]},
+    "RegisterBody.name": {"description": LETTERS},
+    "NewUserBody.name": {"description": LETTERS},
     "ItemBody.name": {"examples": ["Kettle"]},
     "ProductBody.name": {"examples": ["Kettle"]},
     "NewProductBody.name": {"examples": ["Kettle"]},
+    "NewProductBody.sku": {"examples": [OWN_SKU]},
     "description": {"examples": ["Holds hot water"]},
     "refresh_token": {"examples": [TOKEN]},
     "challenge": {"examples": ["NEW_PASSWORD_REQUIRED"]},
     "session": ANSWERED["session"],
-    "answer": {"description": "The new password, or the code.", "examples": ["Correct-horse-7"]},
+    "answer": {"description": f"The code; or the new password. {PASSWORD_RULE}", "examples": ["Correct-horse-7"]},
     "price_minor": {"description": "In the currency's minor unit (pence, cents).", "examples": [295]},
     "currency": {"description": "ISO 4217.", "examples": ["GBP"]},
     "active": {"description": "Whether it is sold.", "examples": [True]},
@@ -92,6 +98,8 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string", "pattern": ANY_CASE},
         "example": "85123A",
     },
+    "update_product.sku": {"example": OWN_SKU},
+    "delete_product.sku": {"example": OWN_SKU},
     "id": {"description": "As it was answered.", "schema": {"type": "string", "format": "uuid"}, "example": ORDER},
 }
-"""Of paths."""
+"""Of paths; some of one operation."""

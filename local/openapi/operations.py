@@ -37,7 +37,7 @@ def described(operation: Operation, all_: Mapping[str, Operation], schemas: Sche
         content = {JSON: {"schema": schema, "example": schemas.example(schema)}}
         found["requestBody"] = {"required": True, "content": content}
     answers = {
-        answer.status: _success(answer, all_, schemas),
+        answer.status: _success(answer, all_, schemas, _given(found)),
         **_not_modified(operation),
         **refused(operation, answer, refusals),
     }
@@ -47,7 +47,13 @@ def described(operation: Operation, all_: Mapping[str, Operation], schemas: Sche
 
 def _asked(operation: Operation) -> Iterator[Schema]:
     for name in operation.parameters:
-        yield {"name": name, "in": "path", "required": True, **PARAMETERS[name]}
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            **PARAMETERS[name],
+            **PARAMETERS.get(f"{operation.name}.{name}", {}),
+        }
     for used, name in (
         ("required_key", "IdempotencyKey"),
         ("limit", "Limit"),
@@ -60,7 +66,14 @@ def _asked(operation: Operation) -> Iterator[Schema]:
             yield {"$ref": f"#/components/parameters/{name}"}
 
 
-def _success(answer: Answer, all_: Mapping[str, Operation], schemas: Schemas) -> Schema:
+def _given(found: Schema) -> Schema:
+    """Return the plain values that an operation's example sends, in its path and in its body."""
+    path = {one["name"]: one["example"] for one in found.get("parameters", []) if one.get("in") == "path"}
+    body = found["requestBody"]["content"][JSON]["example"] if "requestBody" in found else {}
+    return path | {name: value for name, value in body.items() if not isinstance(value, list)}
+
+
+def _success(answer: Answer, all_: Mapping[str, Operation], schemas: Schemas, given: Schema) -> Schema:
     described: dict[str, Any] = {"description": _success_words(answer)}
     described["headers"] = {name: header(name, required=True) for name in ("x-request-id", *answer.headers)}
     if isinstance(answer.shape, str):
@@ -68,7 +81,9 @@ def _success(answer: Answer, all_: Mapping[str, Operation], schemas: Schemas) ->
     elif answer.shape is not None:
         many = isinstance(answer.shape, Many)
         schema = schemas.page(answer.shape.name, answer.shape.shape) if many else schemas.answered(answer.shape)
-        described["content"] = {JSON: {"schema": schema, "example": schemas.example(schema)}}
+        example = schemas.example(schema)
+        example |= {name: value for name, value in given.items() if name in example}
+        described["content"] = {JSON: {"schema": schema, "example": example}}
     if answer.links:
         described["links"] = {name: _link(all_[name]) for name in answer.links}
     return described

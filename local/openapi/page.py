@@ -89,7 +89,8 @@ class Page:
 
     def _kinds(self, media: str, content: Node) -> Iterator[str]:
         """Return what stands in an answer's body: the ends of problem types, or the media type."""
-        kinds = content["schema"].get("properties", {}).get("type", {}).get("enum")
+        ours = content["schema"].get("anyOf", [content["schema"]])[0] if media != JSON else {}
+        kinds = ours.get("properties", {}).get("type", {}).get("enum")
         yield from (_code(kind.rpartition(":")[2]) for kind in kinds or ())
         if not kinds:
             yield (

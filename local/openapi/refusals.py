@@ -86,10 +86,9 @@ class Refusals:
         }
 
     def _component(self, status: HTTPStatus, own: Mapping[str, type | None], *, gateway: bool) -> Schema:
-        content: dict[str, Any] = {}
+        content: dict[str, Any] = {PROBLEM: _problem(status, list(own))} if own else {}
         headers: dict[str, Any] = {}
         if own:
-            content[PROBLEM] = _problem(status, list(own))
             names = {name for error in own.values() if error for name in EXTRA_HEADERS.get(error, {})}
             names |= {"retry-after"} if status == HTTPStatus.TOO_MANY_REQUESTS else set()
             headers = {name: header(name, required=not gateway) for name in ("x-request-id", *sorted(names))}
@@ -98,6 +97,8 @@ class Refusals:
                 "schema": {"$ref": "#/components/schemas/GatewayMessage"},
                 "example": {"message": GATEWAY_WORDS[status]},
             }
+        if len(content) > 1:
+            _say_both(content)
         return {"description": title(status), **({"headers": headers} if headers else {}), "content": content}
 
 
@@ -153,6 +154,13 @@ def _of_its_kind(operation: Operation) -> Iterator[tuple[type[errors.TradepostEr
 def _gateway_answers(operation: Operation, status: HTTPStatus) -> bool:
     guarded = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     return status in GATEWAY_WORDS and not (guarded and operation.public)
+
+
+def _say_both(content: Mapping[str, Any]) -> None:
+    """Give each media type the schemas of all: generators of clients read one media type alone."""
+    both = [media["schema"] for media in content.values()]
+    for media in content.values():
+        media["schema"] = {"anyOf": both}
 
 
 def _problem(status: HTTPStatus, own: list[str]) -> Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,8 +60,8 @@ class Schemas:
             return self.example(self.components[schema["$ref"].rpartition("/")[2]])
         if "anyOf" in schema:
             return None if {"type": "null"} in schema["anyOf"] else self.example(schema["anyOf"][0])
-        if "const" in schema or "default" in schema:
-            return schema.get("const", schema.get("default"))
+        if "const" in schema:
+            return schema["const"]
         if schema["type"] == "array":
             return [self.example(schema["items"])]
         if schema["type"] == "object":
@@ -97,10 +98,20 @@ def _finished(model: str, node: Any, fields: Mapping[str, Mapping[str, Any]]) ->
         done["$ref"] = _public_name(done["$ref"])
     if "properties" in node:
         done["properties"] = {
-            name: {**_with(_finished(model, value, fields), fields.get(name, {})), **fields.get(f"{model}.{name}", {})}
+            name: _said_if_left_out(
+                {**_with(_finished(model, value, fields), fields.get(name, {})), **fields.get(f"{model}.{name}", {})}
+            )
             for name, value in node["properties"].items()
         }
     return _simple(done)
+
+
+def _said_if_left_out(schema: Schema) -> Schema:
+    """Return a member's schema with its default in words: generators of clients ask for members that have one."""
+    if "default" not in schema:
+        return schema
+    words = f"{schema.get('description', '')} Left out: `{json.dumps(schema['default'])}`.".strip()
+    return {name: value for name, value in schema.items() if name != "default"} | {"description": words}
 
 
 def _simple(schema: Schema) -> Schema:

@@ -94,6 +94,37 @@ def bounded(field: dict[str, Any]) -> bool:
     return "enum" in field or all(needed.get(kind, "type") in field for kind in kinds)
 
 
+def test_no_member_that_may_be_left_out_has_a_default() -> None:
+    """Generators of clients ask for members that have one."""
+    sent = [one for name, one in json_schemas().items() if name.endswith("Body")]
+    optional = [field for one in sent for name, field in one["properties"].items() if name not in one["required"]]
+
+    assert optional
+    assert not [field for field in optional if "default" in field or "Left out: " not in field["description"]]
+
+
+def test_both_media_types_of_a_refusal_are_read_with_one_schema() -> None:
+    """Generators of clients read one media type alone."""
+    answers = [of["content"] for of in described()["components"]["responses"].values() if len(of["content"]) > 1]
+
+    assert answers
+    for content in answers:
+        ours, gateways = (media["schema"] for media in content.values())
+        assert ours == gateways
+        assert [one["$ref"].rpartition("/")[2] for one in ours["anyOf"]] == ["Problem", "GatewayMessage"]
+
+
+def test_examples_leave_the_demos_products_alone() -> None:
+    writes = [
+        json.dumps([operation.get("parameters"), operation.get("requestBody")])
+        for method, path, operation in operations()
+        if method != "GET" and path.startswith("/products")
+    ]
+
+    assert len(writes) == 3
+    assert all('"KETTLE-1"' in asked and "85123A" not in asked for asked in writes)
+
+
 def test_every_example_fits_its_schema() -> None:
     examples = list(found_examples(described()))
 
