@@ -12,7 +12,7 @@ DYNAMODB_LOCAL_SHA512 := cd7e5e4bba3eab0d6e48067e110c29a6634b46cf3846ded1827ef1e
 COVERAGE := --cov --cov-report=term --cov-fail-under=95
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(BIN)/.local ## start the whole system on this machine (Ctrl-C stops it); ARGS="--port 4000"
 	@exec $(BIN)/tradepost up $(ARGS)
