@@ -195,8 +195,10 @@ def test_a_password_is_changed_by_who_knows_it(accounts: Any, directory: Any, an
     assert directory.login("ann", NEW, ADDRESS)
 
 
-def test_nobody_learns_who_has_an_account(accounts: Any, ann: Any) -> None:
-    for username in ("ann", "nobody"):
+def test_nobody_learns_who_has_an_account(accounts: Any, directory: Any, ann: Any) -> None:
+    directory.invite("cleo@example.com", "Cleo")
+    accounts.sign_up(BOB)
+    for username in ("ann", "bob", "cleo@example.com", "nobody"):
         assert accounts.forgot(username) is None
         assert accounts.resend(username) is None
     with pytest.raises(InvalidInput):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from adapters.postgres.database import CONNECT_TIMEOUT
 from adapters.postgres.migrations import all_migrations, fingerprint
-from domain.identity.enrolling import LEASE
+from domain.identity.accounts import Standing
+from domain.identity.enrolling import LEASE, LIFE
 from handlers.http.routes import ROUTES
 from tests.openapi import described
 from tests.template import functions, handlers, of_type, template, variables
@@ -208,6 +210,13 @@ def statements(function: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what a function's role allows, under whichever conditions."""
     found = [one for policy in function.get("Policies", []) for one in policy["Statement"]]
     return [each for one in found for each in (one["Fn::If"][1:] if "Fn::If" in one else [one])]
+
+
+def test_an_invitation_gives_way_when_its_first_password_has_ended() -> None:
+    (pool,) = of_type("AWS::Cognito::UserPool").values()
+
+    days = pool["Policies"]["PasswordPolicy"]["TemporaryPasswordValidityDays"]
+    assert LIFE[Standing.INVITED] == timedelta(days=days)
 
 
 def test_one_try_to_make_a_user_ends_before_the_next_may_begin() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 SIGN_IN_AGAIN = "sign in again"
+NOTHING_TO_SEND = ("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException")
+"""Nobody of that name; or confirmed already, or not yet; or invited, or disabled."""
 
 
 class CognitoAccounts:
@@ -98,5 +100,5 @@ def _silently() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("UserNotFoundException", "InvalidParameterException"):
+        if error.response["Error"]["Code"] not in NOTHING_TO_SEND:
             raise

@@ -18,8 +18,8 @@ from domain.ports import Clock
 
 LEASE = timedelta(seconds=15)
 """How long one try has an email to itself: longer than its function may run."""
-CODE_LIFE = timedelta(hours=24)
-"""After so long a registration that nobody has confirmed gives way: its code has ended, too."""
+LIFE = {Standing.UNCONFIRMED: timedelta(hours=24), Standing.INVITED: timedelta(days=7)}
+"""After so long an account that nobody has entered gives way: its code, or its first password, has ended, too."""
 
 
 def register_user(
@@ -99,7 +99,7 @@ class _Office:
             return make()
 
     def _forgotten(self, account: Account) -> bool:
-        return account.standing == Standing.UNCONFIRMED and self.now - account.created_at > CODE_LIFE
+        return account.standing in LIFE and self.now - account.created_at > LIFE[account.standing]
 
     def _clear(self, username: str, email: str) -> None:
         """Remove an account with that email, and its profile."""
