@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.leaks import leaks
-from tests.e2e.running import Up, folder_for_all
+from tests.e2e.running import Up, eventually, folder_for_all
 from tests.e2e.shop import Person, Shop, at_once, problem
 
 STORES = [
@@ -209,3 +209,20 @@ def test_the_shops_health_needs_no_token(either: Shop) -> None:
     answer = either.public("GET", "/health")
 
     assert (answer.status_code, json.loads(answer.text)) == (200, {"status": "ok"})
+
+
+def test_the_items_of_whoever_signs_in_are_made_read_changed_and_removed(either: Shop) -> None:
+    """Design C: GET/POST /item/, GET/PUT/DELETE /item/{id}; a slash at the end is redirected."""
+    owner = either.customer()
+    lamp = {"name": "Lamp", "description": "Bright"}
+    redirect = owner("POST", "/item/", lamp)
+    assert (redirect.status_code, redirect.headers["Location"]) == (308, "/item")
+    made = owner("POST", redirect.headers["Location"], lamp)
+    assert (made.status_code, made.json()["owner_id"]) == (201, owner.get("/user/me")["id"])
+    path = f"/item/{made.json()['id']}"
+    assert owner.get(path) == made.json()
+    assert eventually(lambda: owner.get("/item")["items"]) == [made.json()]
+    assert owner("PUT", path, {"name": "Torch", "description": "Brighter"}).json()["name"] == "Torch"
+    assert owner("DELETE", path).status_code == 204
+    assert problem(owner("GET", path)) == (404, "not-found")
+    assert either.public("GET", path).status_code == 401
