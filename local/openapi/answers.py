@@ -93,7 +93,9 @@ ANSWERS: Mapping[str, Answer] = {
     "logout_user": Answer("people", NO_CONTENT),
     "get_me": Answer("people", OK, render.UserJson, (), {NOT_FOUND: "There is no profile yet; signing in makes it."}),
     "delete_me": Answer("people", NO_CONTENT),
-    "create_user": Answer("people", CREATED, render.UserJson),
+    "create_user": Answer(
+        "people", CREATED, render.UserJson, (), {errors.InFlight: "This email is being registered right now."}
+    ),
     "list_users": Answer("people", OK, Many("users", render.UserJson)),
     "create_item": Answer(
         "items", CREATED, item.ItemJson, ("location", "etag"), {}, ("get_item", "update_item", "delete_item")

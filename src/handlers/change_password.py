@@ -7,6 +7,7 @@ from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.throttle import throttle
 from handlers.wiring.people import accounts
 
 
@@ -20,6 +21,7 @@ class ChangeBody(Body):
 @endpoint
 def handler(request: Request) -> Response:
     """Change the password; 401 when the old one is wrong."""
+    throttle(request, "change")
     request.caller()
     wanted = read(request, ChangeBody)
     accounts().change(request.token(), wanted.old_password, wanted.new_password)

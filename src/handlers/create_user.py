@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from adapters.system import now
-from domain.errors import Conflict, FieldProblem, InvalidInput
+from domain.errors import Conflict, FieldProblem, InFlight, InvalidInput
 from domain.identity.enrolling import invite_user
 from handlers.http.body import read
 from handlers.http.endpoint import endpoint
@@ -26,6 +26,8 @@ def handler(request: Request) -> Response:
     wanted = read(request, NewUserBody)
     try:
         invited = invite_user(wanted.email, wanted.name, directory=directory(), users=users(), clock=now)
+    except InFlight:
+        raise
     except Conflict as error:
         raise InvalidInput("this user cannot be made", [FieldProblem("email", str(error))]) from error
     return Response(HTTPStatus.CREATED, user(invited))

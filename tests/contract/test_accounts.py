@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from botocore.exceptions import ClientError
 from adapters.cognito.directory import ANSWERS, CognitoDirectory
 from adapters.memory.people import MemoryCognito
 from domain.errors import Conflict, InvalidInput, TradepostError, Unauthenticated, Unavailable
-from domain.identity.accounts import Answer, Challenge, Registration, Standing
+from domain.identity.accounts import Answer, Challenge, Registration, SignedIn, Standing
 
 PASSWORD = "Correct-horse-7"
 ANN = Registration("ann", "ann@example.com", "Ann", PASSWORD)
@@ -216,13 +218,37 @@ def test_an_account_shows_how_far_it_has_come(accounts: Any, directory: Any) -> 
 
 
 def test_an_account_that_is_removed_is_gone_and_its_username_free(accounts: Any, directory: Any) -> None:
-    accounts.sign_up(ANN)
+    first = accounts.sign_up(ANN)
 
-    directory.remove("ann")
-    directory.remove("ann")
-
+    directory.remove(first)
     assert directory.find("ann") is None
-    assert accounts.sign_up(ANN)
+    second = accounts.sign_up(ANN)
+    directory.remove(first)
+
+    assert directory.find("ann").subject == second
+
+
+def test_a_token_is_good_until_its_person_signs_out(accounts: Any, ann: Any) -> None:
+    accounts.check(ann.access_token)
+    accounts.logout(ann.access_token)
+
+    with pytest.raises(Unauthenticated):
+        accounts.check(ann.access_token)
+
+
+@pytest.mark.parametrize("verified", [False, "false", None])
+def test_an_email_that_was_not_shown_to_be_theirs_is_nobodys(verified: Any) -> None:
+    claims = {"sub": "s", "cognito:username": "ann", "email": "ann@example.com", "email_verified": verified}
+    token = f".{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}."
+
+    class Answering:
+        def admin_initiate_auth(self, **_: Any) -> Any:
+            return {"AuthenticationResult": {"AccessToken": "a", "IdToken": token, "ExpiresIn": 3600}}
+
+    found = CognitoDirectory(Answering(), "pool", "client").login("ann", PASSWORD, ADDRESS)  # type: ignore[arg-type] # a stand-in
+
+    assert isinstance(found, SignedIn)
+    assert found.email is None
 
 
 def test_nobody_is_found_who_never_registered(directory: Any) -> None:
@@ -283,6 +309,8 @@ def test_the_clients_address_reaches_cognito() -> None:
     assert cognito.asked["ContextData"]["IpAddress"] == ADDRESS
     directory.answer(Answer("ann", Challenge("SMS_MFA", "the-session"), "123456"), ADDRESS)
     assert cognito.asked["ContextData"]["IpAddress"] == ADDRESS
+    directory.login("ann", PASSWORD, "")
+    assert "ContextData" not in cognito.asked
 
 
 @pytest.mark.parametrize(

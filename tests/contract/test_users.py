@@ -88,6 +88,17 @@ def test_a_profile_cannot_take_anothers_email(users: Any) -> None:
     assert users.holder("ann@example.com").user_id == "subject-1"
 
 
+def test_a_claim_that_a_profile_has_completed_is_another_one(users: Any) -> None:
+    """Who lost the answer must not take the finished claim for the one that was made before."""
+    users.claim(CLAIM, None)
+    users.add(ANN)
+
+    assert not users.claim(replace(CLAIM, at=NOON - timedelta(seconds=15)), CLAIM)
+    users.release(CLAIM)
+    assert users.holder("ann@example.com") == replace(CLAIM, user_id="subject-1")
+    assert users.claim(Claim.of("ann@example.com", "ben", NOON), users.holder("ann@example.com"))
+
+
 def test_a_removed_profile_is_gone_and_its_email_free(users: Any) -> None:
     users.add(ANN)
     users.add(BEN)

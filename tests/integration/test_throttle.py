@@ -10,6 +10,7 @@ import pytest
 
 from handlers.http.routes import ROUTES
 from tests.cloud import unique
+from tests.events import caller
 from tests.integration.conftest import Answer, Call
 from tests.template import variables
 
@@ -42,7 +43,7 @@ def ask(call: Call, clock: Clock, environment: Any, ministack: Any) -> Callable[
     dynamodb, table = ministack.client("dynamodb"), environment["THROTTLE_TABLE"]
     for item in dynamodb.scan(TableName=table)["Items"]:
         dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
-    return lambda module, address="203.0.113.7": call(module, {"no": "field"}, address=address)
+    return lambda module, address="203.0.113.7": call(module, {"no": "field"}, by=caller(), address=address)
 
 
 def statuses(ask: Callable[..., Answer], module: str, *addresses: str) -> list[int]:

@@ -87,11 +87,23 @@ class CognitoAccounts:
         with all_about("new_password"), translated(NotAuthorizedException=wrong):
             self._client.change_password(AccessToken=access_token, PreviousPassword=old, ProposedPassword=new)
 
+    def check(self, access_token: str) -> None:
+        """Ask whether a token is still good. Raises Unauthenticated when it has ended, or the account."""
+        with _ended():
+            self._client.get_user(AccessToken=access_token)
+
     def close(self, access_token: str) -> None:
         """Remove the person's own account. Raises Unauthenticated when the token has ended, or the account."""
-        ended = Unauthenticated(SIGN_IN_AGAIN)
-        with translated(NotAuthorizedException=ended, UserNotFoundException=ended):
+        with _ended():
             self._client.delete_user(AccessToken=access_token)
+
+
+@contextmanager
+def _ended() -> Iterator[None]:
+    """Say of a token, or of the account behind it, that it has ended."""
+    ended = Unauthenticated(SIGN_IN_AGAIN)
+    with translated(NotAuthorizedException=ended, UserNotFoundException=ended):
+        yield
 
 
 @contextmanager

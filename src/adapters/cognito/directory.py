@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.type_defs import (
         AdminInitiateAuthResponseTypeDef,
         AdminRespondToAuthChallengeResponseTypeDef,
-        ContextDataTypeTypeDef,
     )
 
 NO_ACCOUNT = NotFound("there is no such account")
@@ -55,10 +54,10 @@ class CognitoDirectory:
         standing = STANDINGS.get(found["UserStatus"], Standing.ACTIVE)
         return Account(said["sub"], said.get("email", ""), standing, found["UserCreateDate"])
 
-    def remove(self, username: str) -> None:
-        """Remove an account; one that is gone already is fine."""
+    def remove(self, subject: str) -> None:
+        """Remove an account by its subject; one that is gone already is fine."""
         with suppress(NotFound), translated(UserNotFoundException=NO_ACCOUNT):
-            self._client.admin_delete_user(UserPoolId=self._pool_id, Username=username)
+            self._client.admin_delete_user(UserPoolId=self._pool_id, Username=subject)
 
     def invite(self, email: str, name: str) -> str:
         """Make an account whose username is the email, and send it a first password; return its subject."""
@@ -83,7 +82,7 @@ class CognitoDirectory:
                 ClientId=self._client_id,
                 AuthFlow="ADMIN_USER_PASSWORD_AUTH",
                 AuthParameters={"USERNAME": username, "PASSWORD": password},
-                ContextData=_context(address, "/user/login"),
+                **_context(address, "/user/login"),
             )
         return _outcome(answer)
 
@@ -97,13 +96,15 @@ class CognitoDirectory:
                 ChallengeName=name,
                 Session=answer.challenge.session,
                 ChallengeResponses={"USERNAME": answer.username, ANSWERS[name]: answer.answer},
-                ContextData=_context(address, "/user/login/challenge"),
+                **_context(address, "/user/login/challenge"),
             )
         return _outcome(answered)
 
 
-def _context(address: str, path: str) -> ContextDataTypeTypeDef:
-    return {"IpAddress": address, "ServerName": "tradepost", "ServerPath": path, "HttpHeaders": []}
+def _context(address: str, path: str) -> Any:
+    """Return where a client is, for the risk assessment; nothing when the front door did not say."""
+    context = {"IpAddress": address, "ServerName": "tradepost", "ServerPath": path, "HttpHeaders": []}
+    return {"ContextData": context} if address else {}
 
 
 def _outcome(
@@ -117,7 +118,8 @@ def _outcome(
     given = tokens(answer["AuthenticationResult"])
     person = _claims(given.id_token)
     username = str(person["cognito:username"])
-    return SignedIn(given, person["sub"], username, person.get("email", ""), person.get("name", username))
+    email = person.get("email") if str(person.get("email_verified")).lower() == "true" else None
+    return SignedIn(given, person["sub"], username, email, person.get("name", username))
 
 
 def _claims(id_token: str) -> dict[str, Any]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 INDEX = "username"
-UNCHANGED = "holder = :holder AND since = :since"
 
 
 class DynamoUsers:
@@ -81,7 +80,10 @@ class DynamoUsers:
 
     def remove(self, user: User) -> None:
         """Remove a profile and its hold of the email; doing so again is fine."""
-        self._delete(_claim_id(user.email.lower()), "user_id = :user_id", {":user_id": {"S": user.id}})
+        self._delete(
+            _claim_id(user.email.lower()),
+            {"ConditionExpression": "user_id = :user_id", "ExpressionAttributeValues": {":user_id": {"S": user.id}}},
+        )
         with available():
             self._client.delete_item(TableName=self._table, Key={"id": {"S": user.id}})
 
@@ -95,31 +97,28 @@ class DynamoUsers:
     def claim(self, wanted: Claim, instead_of: Claim | None) -> bool:
         """Hold an email, if its claim is still `instead_of` (None: nobody's); return whether it was."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
-        if instead_of:
-            condition = {"ConditionExpression": UNCHANGED, "ExpressionAttributeValues": _unchanged(instead_of)}
         try:
             with available():
-                self._client.put_item(TableName=self._table, Item=_claim_attributes(wanted), **condition)
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=_claim_attributes(wanted),
+                    **(_unchanged(instead_of) if instead_of else condition),
+                )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
     def release(self, claim: Claim) -> None:
         """Give a claim up, if it still stands as it was made."""
-        self._delete(_claim_id(claim.email), UNCHANGED, _unchanged(claim))
+        self._delete(_claim_id(claim.email), _unchanged(claim))
 
     def _item(self, key: str) -> Any:
         with available():
             return self._client.get_item(TableName=self._table, Key={"id": {"S": key}}, ConsistentRead=True).get("Item")
 
-    def _delete(self, key: str, condition: str, values: Mapping[str, AttributeValueTypeDef]) -> None:
+    def _delete(self, key: str, condition: Mapping[str, Any]) -> None:
         with suppress(self._client.exceptions.ConditionalCheckFailedException), available():
-            self._client.delete_item(
-                TableName=self._table,
-                Key={"id": {"S": key}},
-                ConditionExpression=condition,
-                ExpressionAttributeValues=values,
-            )
+            self._client.delete_item(TableName=self._table, Key={"id": {"S": key}}, **condition)
 
 
 def _claim_id(email: str) -> str:
@@ -136,8 +135,14 @@ def _claim_attributes(claim: Claim) -> dict[str, AttributeValueTypeDef]:
     }
 
 
-def _unchanged(claim: Claim) -> dict[str, AttributeValueTypeDef]:
-    return {":holder": {"S": claim.username}, ":since": {"S": claim.at.isoformat()}}
+def _unchanged(claim: Claim) -> dict[str, Any]:
+    """Return the condition that a claim still stands so."""
+    whose = "user_id = :user_id" if claim.user_id else "attribute_not_exists(user_id)"
+    values = {"holder": claim.username, "since": claim.at.isoformat(), "user_id": claim.user_id}
+    return {
+        "ConditionExpression": f"holder = :holder AND since = :since AND {whose}",
+        "ExpressionAttributeValues": {f":{name}": {"S": value} for name, value in values.items() if value},
+    }
 
 
 def _attributes(user: User) -> Mapping[str, AttributeValueTypeDef]:

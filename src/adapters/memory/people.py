@@ -103,9 +103,9 @@ class MemoryCognito:
         kept = self._kept.get(username.lower())
         return kept.account if kept else None
 
-    def remove(self, username: str) -> None:
-        """Remove an account; one that is gone already is fine."""
-        self._kept.pop(username.lower(), None)
+    def remove(self, subject: str) -> None:
+        """Remove an account by its subject; one that is gone already is fine."""
+        self._kept = {name: kept for name, kept in self._kept.items() if kept.account.subject != subject}
 
     def usernames(self) -> Sequence[str]:
         """Return everybody who has an account."""
@@ -155,7 +155,7 @@ class MemoryCognito:
 
     def forgot(self, username: str) -> None:
         """Send a code for a new password, where there is such a person; never tells whether."""
-        if kept := self._kept.get(username.lower()):
+        if (kept := self._kept.get(username.lower())) and kept.account.standing == Standing.ACTIVE:
             kept.reset = True
 
     def reset(self, username: str, code: str, password: str) -> None:
@@ -172,11 +172,15 @@ class MemoryCognito:
             raise Unauthenticated("the old password is wrong, or sign in again")
         self._set(username, new, "new_password")
 
+    def check(self, access_token: str) -> None:
+        """Ask whether a token is still good. Raises Unauthenticated when it has ended, or the account."""
+        self._person(access_token, "access-")
+
     def close(self, access_token: str) -> None:
         """Remove the person's own account. Raises Unauthenticated when the token has ended, or the account."""
         username = self._person(access_token, "access-")
         self._end_sessions(username)
-        self.remove(username)
+        self.remove(self._kept[username].account.subject)
 
     def _make(self, registration: Registration, standing: Standing) -> str:
         username = registration.username.lower()

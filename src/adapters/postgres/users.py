@@ -14,6 +14,8 @@ CLAIM = (
     " VALUES (%(email)s, %(username)s, %(at)s, %(user_id)s) ON CONFLICT"
 )
 
+SAME = "email = %s AND username = %s AND at = %s AND user_id IS NOT DISTINCT FROM %s"
+
 
 class PostgresUsers:
     """Profiles in the table `users`, claims in `email_claims`."""
@@ -73,15 +75,15 @@ class PostgresUsers:
             claimed = self._database.execute(f"{CLAIM} DO NOTHING", vars(wanted))
         else:
             claimed = self._database.execute(
-                "UPDATE email_claims SET username = %s, at = %s, user_id = %s"
-                " WHERE email = %s AND username = %s AND at = %s",
-                [wanted.username, wanted.at, wanted.user_id, wanted.email, instead_of.username, instead_of.at],
+                f"UPDATE email_claims SET username = %s, at = %s, user_id = %s WHERE {SAME}",
+                [wanted.username, wanted.at, wanted.user_id, *_same(instead_of)],
             )
         return claimed.rowcount == 1
 
     def release(self, claim: Claim) -> None:
         """Give a claim up, if it still stands as it was made."""
-        self._database.execute(
-            "DELETE FROM email_claims WHERE email = %s AND username = %s AND at = %s",
-            [claim.email, claim.username, claim.at],
-        )
+        self._database.execute(f"DELETE FROM email_claims WHERE {SAME}", _same(claim))
+
+
+def _same(claim: Claim) -> list[object]:
+    return [claim.email, claim.username, claim.at, claim.user_id]

@@ -30,12 +30,15 @@ class Tokens:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A sign-in: the tokens, and what the sign-in service knows of the person; `subject` is the user's id."""
+    """A sign-in: the tokens, and what the sign-in service knows of the person; `subject` is the user's id.
+
+    `email` is None unless the person has shown that it is theirs.
+    """
 
     tokens: Tokens
     subject: str
     username: str
-    email: str
+    email: str | None
     name: str
 
 
@@ -104,6 +107,9 @@ class Accounts(Protocol):
     def change(self, access_token: str, old: str, new: str) -> None:
         """Set a new password. Raises Unauthenticated for a wrong old one, InvalidInput for a weak new one."""
 
+    def check(self, access_token: str) -> None:
+        """Ask whether a token is still good. Raises Unauthenticated when it has ended, or the account."""
+
     def close(self, access_token: str) -> None:
         """Remove the person's own account. Raises Unauthenticated when the token has ended, or the account."""
 
@@ -114,8 +120,8 @@ class Directory(Protocol):
     def find(self, username: str) -> Account | None:
         """Return an account."""
 
-    def remove(self, username: str) -> None:
-        """Remove an account; one that is gone already is fine."""
+    def remove(self, subject: str) -> None:
+        """Remove an account by its subject, which nobody else will ever have; one that is gone already is fine."""
 
     def invite(self, email: str, name: str) -> str:
         """Make an account whose username is the email, and send it a first password; return its subject.

@@ -18,8 +18,11 @@ from domain.ports import Clock
 
 LEASE = timedelta(seconds=15)
 """How long one try has an email to itself: longer than its function may run."""
-LIFE = {Standing.UNCONFIRMED: timedelta(hours=24), Standing.INVITED: timedelta(days=7)}
-"""After so long an account that nobody has entered gives way: its code, or its first password, has ended, too."""
+LIFE = {Standing.UNCONFIRMED: timedelta(hours=48), Standing.INVITED: timedelta(days=7)}
+"""After so long an account that nobody has entered gives way.
+
+Cognito's codes live for 24 hours, and another may be asked for until then; first passwords live for 7 days.
+"""
 
 
 def register_user(
@@ -62,8 +65,8 @@ class _Office:
         if not self.users.claim(claim, instead_of=found):
             raise InFlight("this email is being registered right now; try again in a few seconds")
         try:
-            if found and found.username != claim.username:
-                self._clear(found.username, email)
+            if found:
+                self._clear(found, claim)
             yield
         except (Conflict, InvalidInput):
             self.users.release(claim)
@@ -74,15 +77,28 @@ class _Office:
             raise
 
     def _gives_way(self, claim: Claim) -> bool:
-        """Return whether nobody stands behind a claim, or somebody who has never confirmed it."""
+        """Return whether nobody stands behind a claim, or somebody who has never got in."""
         if claim.user_id is None and self.now - claim.at < LEASE:
             raise InFlight("this email is being registered right now; try again in a few seconds")
         account = self.directory.find(claim.username)
-        if account is None:
+        if account is None or not _behind(account, claim):
             return True
-        if claim.user_id is None:
-            return account.standing != Standing.ACTIVE or not _same(account.email, claim.email)
-        return self._forgotten(account)
+        return self._forgotten(account) or (claim.user_id is None and account.standing != Standing.ACTIVE)
+
+    def _clear(self, found: Claim, claim: Claim) -> None:
+        """Remove the profile and the account behind a claim that has given way to another.
+
+        Raises Conflict when somebody has got in meanwhile, whose claim stands again then.
+        """
+        account = self.directory.find(found.username)
+        behind = account is not None and _behind(account, found)
+        if account and behind and account.standing == Standing.ACTIVE:
+            self.users.claim(found, instead_of=claim)
+            raise Conflict("this email is taken")
+        if found.user_id and (user := self.users.get(found.user_id)):
+            self.users.remove(user)
+        if account and behind:
+            self.directory.remove(account.subject)
 
     def _subject(self, username: str, email: str, make: Callable[[], str]) -> str:
         """Return the subject of a new account, in the place of one that was left half-way or forgotten."""
@@ -90,26 +106,22 @@ class _Office:
             return make()
         except Conflict:
             account = self.directory.find(username)
-            if account is None:
+            if account is None or not (self._forgotten(account) or _half_way(account, email)):
                 raise
-            half_way = account.standing != Standing.ACTIVE and _same(account.email, email)
-            if not half_way and not self._forgotten(account):
-                raise
-            self._clear(username, account.email)
+            if user := self.users.get(account.subject):
+                self.users.remove(user)
+            self.directory.remove(account.subject)
             return make()
 
     def _forgotten(self, account: Account) -> bool:
         return account.standing in LIFE and self.now - account.created_at > LIFE[account.standing]
 
-    def _clear(self, username: str, email: str) -> None:
-        """Remove an account with that email, and its profile."""
-        account = self.directory.find(username)
-        if account is None or not _same(account.email, email):
-            return
-        if user := self.users.get(account.subject):
-            self.users.remove(user)
-        self.directory.remove(username)
+
+def _behind(account: Account, claim: Claim) -> bool:
+    """Return whether an account is the one of a claim, and not one that has its username by now."""
+    return account.subject == claim.user_id if claim.user_id else account.email.lower() == claim.email
 
 
-def _same(email: str, other: str) -> bool:
-    return email.lower() == other.lower()
+def _half_way(account: Account, email: str) -> bool:
+    """Return whether nobody has got into an account with that email, which has no profile: the claim was free."""
+    return account.standing != Standing.ACTIVE and account.email.lower() == email.lower()

@@ -10,13 +10,19 @@ PAGE = 100
 
 
 def delete_user(user_id: str, access_token: str, *, accounts: Accounts, users: Users, items: Items) -> None:
-    """Remove a person's items, profile and account, the account last: what breaks off can be asked for again.
+    """Remove a person's items, profile and account, in this order: what breaks off can be asked for again.
 
-    Raises Unauthenticated when the token has ended, or the account.
+    Raises Unauthenticated when the token has ended, was signed out, or the account; nothing is removed then.
     """
-    while found := items.page(user_id, PAGE):
-        for item in found:
-            items.remove(item)
+    accounts.check(access_token)
+    _remove_items(user_id, items)
     if user := users.get(user_id):
         users.remove(user)
     accounts.close(access_token)
+    _remove_items(user_id, items)  # what was made meanwhile, or was not listed yet
+
+
+def _remove_items(user_id: str, items: Items) -> None:
+    while found := items.page(user_id, PAGE):
+        for item in found:
+            items.remove(item)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from domain.errors import Conflict
 from domain.identity.accounts import Answer, Challenge, Directory, SignedIn, Tokens
 from domain.identity.users import User, Users
 from domain.ports import Clock
@@ -22,9 +25,13 @@ def answer_challenge(
 
 
 def _come_in(found: SignedIn | Challenge, users: Users, clock: Clock) -> Tokens | Challenge:
-    """Make the profile that is missing because a registration broke off, or somebody else made the account."""
+    """Make the profile that is missing because a registration broke off, or somebody else made the account.
+
+    Whose email is not shown to be theirs, or is another's by now, comes in without a profile.
+    """
     if isinstance(found, Challenge):
         return found
-    if users.get(found.subject) is None:
-        users.add(User(found.subject, found.username, found.email, found.name, clock()))
+    if found.email and users.get(found.subject) is None:
+        with suppress(Conflict):
+            users.add(User(found.subject, found.username, found.email, found.name, clock()))
     return found.tokens
