@@ -15,7 +15,7 @@ OWN_SKU = "KETTLE-1"
 ANY_CASE = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 TOKEN = "eyJraWQiOiJrMSIsImFsZyI6IlJTMjU2In0.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"  # noqa: S105 - an example
 PASSWORD_RULE = "At least 12 characters, with upper case, lower case and a digit."  # noqa: S105 - as above
-LETTERS = r"Letters of any script, and single spaces. (In ECMA-262, the pattern's `\p{L}` needs the flag `u`.)"
+UNICODE = {"$comment": r"In ECMA-262, \p{L} needs the flag u."}
 
 ANSWERED: Mapping[str, Mapping[str, Any]] = {
     "id": UUID,
@@ -71,8 +71,8 @@ SENT: Mapping[str, Mapping[str, Any]] = {
     "username": {"examples": ["ada"]},
     "email": {"examples": ["ada@example.com"]},
     "name": {"examples": ["Ada Lovelace"]},
-    "RegisterBody.name": {"description": LETTERS},
-    "NewUserBody.name": {"description": LETTERS},
+    "RegisterBody.name": UNICODE,
+    "NewUserBody.name": UNICODE,
     "ItemBody.name": {"examples": ["Kettle"]},
     "ProductBody.name": {"examples": ["Kettle"]},
     "NewProductBody.name": {"examples": ["Kettle"]},

@@ -17,6 +17,9 @@ from local.openapi.schemas import Schema, Schemas
 
 TAGS_LIST = r'^(\*|(W/)?"[\x21\x23-\x7E]*"([ \t]*,[ \t]*(W/)?"[\x21\x23-\x7E]*")*)$'
 
+CURSOR = "^[A-Za-z0-9_-]*={0,2}$"
+KEY = f"^{VALUE.pattern}$"
+
 
 def described(operation: Operation, all_: Mapping[str, Operation], schemas: Schemas, refusals: Refusals) -> Schema:
     """Return an operation as OpenAPI has it."""
@@ -81,12 +84,19 @@ def _success(answer: Answer, all_: Mapping[str, Operation], schemas: Schemas, gi
     elif answer.shape is not None:
         many = isinstance(answer.shape, Many)
         schema = schemas.page(answer.shape.name, answer.shape.shape) if many else schemas.answered(answer.shape)
-        example = schemas.example(schema)
-        example |= {name: value for name, value in given.items() if name in example}
-        described["content"] = {JSON: {"schema": schema, "example": example}}
+        described["content"] = {JSON: {"schema": schema, **_examples(schema, schemas, given)}}
     if answer.links:
         described["links"] = {name: _link(all_[name]) for name in answer.links}
     return described
+
+
+def _examples(schema: Schema, schemas: Schemas, given: Schema) -> Schema:
+    """Return an example that agrees with what was sent; of each kind that an answer may have, one."""
+    kinds = {one["$ref"].rpartition("/")[2]: schemas.example(one) for one in schema.get("anyOf", ())}
+    if kinds:
+        return {"examples": {name: {"value": value} for name, value in kinds.items()}}
+    example = schemas.example(schema)
+    return {"example": example | {name: value for name, value in given.items() if name in example}}
 
 
 def _success_words(answer: Answer) -> str:
@@ -127,14 +137,14 @@ def shared_parameters() -> dict[str, Schema]:
             "name": "cursor",
             "in": "query",
             "description": "The `next_cursor` of the page before; none for the first page.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]*={0,2}$"},
+            "schema": {"type": "string", "pattern": CURSOR},
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
             "required": True,
             "description": "A unique value for each new request, such as a UUID; the same when it is sent again.",
-            "schema": {"type": "string", "pattern": f"^{VALUE.pattern}$"},
+            "schema": {"type": "string", "pattern": KEY},
             "example": "3f0c6a52-7f0e-4d0e-9a63-2a54c8b1d0aa",
         },
         "IfMatch": {

@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from local.openapi.patterns import IN_WORDS
+
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 JSON = "application/json"
 
@@ -44,7 +46,7 @@ class Page:
         yield _paragraphs(info["description"])
         yield '<p>For machines: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1). In the lines to paste, '
         yield "<code>$URL</code> is where you found this page and <code>$TOKEN</code> an access token.</p>"
-        yield "</header>\n<nav>"
+        yield '</header>\n<nav id="index">'
         for tag in self._document["tags"]:
             yield f'<h4><a href="#{tag["name"]}">{tag["name"]}</a></h4><ul>'
             for method, path, operation in self._of(tag):
@@ -65,16 +67,17 @@ class Page:
     def _article(self, method: str, path: str, operation: Node) -> Iterator[str]:
         who = "Anybody may." if operation.get("security") == [] else "Needs a token."
         yield f'<article id="{operation["operationId"]}">'
-        yield f'<h3><span class="method {method}">{method.upper()}</span> <code>{escape(path)}</code></h3>\n'
+        yield f'<h3><span class="method {method}">{method.upper()}</span> <code>{escape(path)}</code>'
+        yield ' <a class="top" href="#index">top</a></h3>\n'
         yield f"<p><strong>{escape(operation['summary'])}.</strong> {_words(operation['description'])}"
         yield f' <span class="who">{who}</span></p>\n'
         parameters = [self._whole(one) for one in operation.get("parameters", [])]
         if parameters:
             rows = ([_code(one["name"]), one["in"], self._rule(one), _words(one["description"])] for one in parameters)
-            yield _table("Parameters", ("name", "in", "what", ""), rows)
+            yield _table("Parameters", ("name", "in", "takes", "meaning"), rows)
         body = operation.get("requestBody", {}).get("content", {}).get(JSON)
         if body:
-            yield _table("Body", ("field", "what", ""), self._fields(body["schema"]))
+            yield _table("Body", ("field", "takes", "meaning"), self._fields(body["schema"]))
         yield f"<h4>For example</h4><pre>{escape(_curl(method, path, operation, parameters, body))}</pre>\n"
         yield _table("Answers", ("status", "when", "what"), self._answers(operation))
         yield from self._shown(operation)
@@ -101,10 +104,10 @@ class Page:
         """Return what success looks like."""
         for answer in operation["responses"].values():
             for media in answer.get("content", {}).values() if "$ref" not in answer else ():
-                if "example" in media:
-                    fields = _table("Fields", ("field", "what", ""), self._fields(media["schema"]))
-                    example = escape(json.dumps(media["example"], indent=2, ensure_ascii=False))
-                    yield f"<details><summary>An answer</summary><pre>{example}</pre>{fields}</details>\n"
+                for title, schema, example in _alternatives(media):
+                    fields = _table("Fields", ("field", "holds", "meaning"), self._fields(schema))
+                    shown = escape(json.dumps(example, indent=2, ensure_ascii=False))
+                    yield f"<details><summary>{title}</summary><pre>{shown}</pre>{fields}</details>\n"
 
     def _fields(self, schema: Node, before: str = "") -> Iterator[list[str]]:
         for kind in schema.get("anyOf", [schema]):
@@ -137,6 +140,15 @@ class Page:
         return {**found, **{name: value for name, value in node.items() if name != "$ref"}}
 
 
+def _alternatives(media: Node) -> Iterator[tuple[str, Node, Any]]:
+    """Return each kind that a body may have: a title, the schema and an example."""
+    if "example" in media:
+        yield "An answer", media["schema"], media["example"]
+    kinds = zip(media.get("examples", {}).items(), media["schema"].get("anyOf", ()), strict=True)
+    for number, ((name, example), schema) in enumerate(kinds):
+        yield f"{'Or' if number else 'Either'} an answer of the kind {escape(name)}", schema, example["value"]
+
+
 def _rules(schema: Node) -> Iterator[str]:
     if "enum" in schema or "const" in schema:
         yield ", ".join(_code(json.dumps(one)) for one in schema.get("enum", [schema.get("const")]))
@@ -154,8 +166,8 @@ def _rules(schema: Node) -> Iterator[str]:
             yield _bounds(schema.get(low), schema.get(high)) + unit
     if "default" in schema:
         yield f"{_code(json.dumps(schema['default']))} if left out"
-    if "pattern" in schema and r"^[^\x00]*" not in schema["pattern"]:
-        yield _code(schema["pattern"])
+    if words := IN_WORDS[schema["pattern"]] if "pattern" in schema else "":
+        yield words
 
 
 def _bounds(low: int | None, high: int | None) -> str:

@@ -137,6 +137,8 @@ def found_examples(node: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(node, dict):
         if "example" in node and "schema" in node:
             yield node["schema"], node["example"]
+        if "examples" in node and "schema" in node:
+            yield from zip(node["schema"]["anyOf"], (one["value"] for one in node["examples"].values()), strict=True)
         for value in node.values():
             yield from found_examples(value)
     if isinstance(node, list):
@@ -190,6 +192,23 @@ def test_the_page_is_well_formed() -> None:
 
     assert tags.open == []
     assert PAGE.count("<article") == len(ROUTES)
+
+
+def test_the_page_shows_each_kind_of_an_answer_by_itself() -> None:
+    login = PAGE.partition('id="login_user"')[2].partition("</article>")[0]
+    either, challenge = login.split("<details>")[1:]
+
+    assert "kind Tokens" in either
+    assert ">expires_in<" in either
+    assert ">session<" not in either
+    assert "kind Challenge" in challenge
+    assert ">session<" in challenge
+    assert ">expires_in<" not in challenge
+
+
+def test_the_page_says_patterns_in_words() -> None:
+    assert not re.findall(r"<code>[^<]*(?:\[[^\]]+\]\{|\\x|\\p)", PAGE)
+    assert "<th></th>" not in PAGE
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
