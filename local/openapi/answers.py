@@ -55,7 +55,8 @@ TAKEN: Refusals = {
 BUSY: Refusals = {CONFLICT: "Others never stop changing the item; try again."}
 SIGN_IN: Refusals = {
     errors.Unauthenticated: "The username or the password is wrong.",
-    CONFLICT: "The registration waits for its code, or the password must be reset first.",
+    errors.NotConfirmed: "The registration waits for its code.",
+    errors.ResetRequired: "The password must be reset first.",
 }
 TOKENS = render.TokensJson | render.ChallengeJson
 
@@ -80,7 +81,7 @@ ANSWERS: Mapping[str, Answer] = {
         (),
         {
             errors.Unauthenticated: "The session has ended, or nobody knows it: begin the sign-in anew.",
-            CONFLICT: "The password must be reset first.",
+            errors.ResetRequired: "The password must be reset first.",
         },
     ),
     "resend_code": Answer("people", NO_CONTENT),
@@ -88,7 +89,9 @@ ANSWERS: Mapping[str, Answer] = {
         "people", OK, render.TokensJson, (), {errors.Unauthenticated: "The refresh token has ended; sign in again."}
     ),
     "forgot_password": Answer("people", NO_CONTENT),
-    "reset_password": Answer("people", NO_CONTENT, refusals={CONFLICT: "The registration waits for its code."}),
+    "reset_password": Answer(
+        "people", NO_CONTENT, refusals={errors.NotConfirmed: "The registration waits for its code."}
+    ),
     "change_password": Answer("people", NO_CONTENT),
     "logout_user": Answer("people", NO_CONTENT),
     "get_me": Answer("people", OK, render.UserJson, (), {NOT_FOUND: "There is no profile yet; signing in makes it."}),

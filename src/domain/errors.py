@@ -6,7 +6,9 @@ TradepostError
 ├── Forbidden          the caller is known and may not do this
 ├── NotFound           there is no such thing, or it belongs to somebody else
 ├── Conflict           the state of the thing does not allow it now
-│   └── InFlight       the same request is being answered already
+│   ├── InFlight       the same request is being answered already
+│   ├── NotConfirmed   the account waits for its confirmation code
+│   └── ResetRequired  the account waits for a new password
 ├── PreconditionFailed the thing has another version than the caller expects
 ├── KeyReused          an idempotency key came again with another request
 └── Unavailable        a part that this needs does not answer; trying again may help
@@ -18,10 +20,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-class TradepostError(Exception):
-    """The base of all of them; never raised itself."""
-
-
 @dataclass(frozen=True)
 class FieldProblem:
     """One broken rule: where (a path such as "lines[2].sku") and what is wrong, in words for people."""
@@ -30,12 +28,16 @@ class FieldProblem:
     message: str
 
 
-class InvalidInput(TradepostError):
-    """What was sent breaks a rule. `problems` names each field."""
+class TradepostError(Exception):
+    """The base of all of them; never raised itself. `problems` names the fields that it is about, if any."""
 
     def __init__(self, message: str, problems: Sequence[FieldProblem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class InvalidInput(TradepostError):
+    """What was sent breaks a rule."""
 
 
 class Unauthenticated(TradepostError):
@@ -56,6 +58,14 @@ class Conflict(TradepostError):
 
 class InFlight(Conflict):
     """The same request, under the same idempotency key, is being answered right now."""
+
+
+class NotConfirmed(Conflict):
+    """The account waits for the code that was sent."""
+
+
+class ResetRequired(Conflict):
+    """The account waits for a new password."""
 
 
 class PreconditionFailed(TradepostError):

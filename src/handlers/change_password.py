@@ -20,7 +20,7 @@ class ChangeBody(Body):
 
 @endpoint
 def handler(request: Request) -> Response:
-    """Change the password; 401 when the old one is wrong."""
+    """Change the password; a wrong old one is a 400 that names it."""
     throttle(request, "change")
     request.caller()
     wanted = read(request, ChangeBody)

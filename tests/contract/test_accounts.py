@@ -11,7 +11,15 @@ from botocore.exceptions import ClientError
 
 from adapters.cognito.directory import ANSWERS, CognitoDirectory
 from adapters.memory.people import MemoryCognito
-from domain.errors import Conflict, InvalidInput, TradepostError, Unauthenticated, Unavailable
+from domain.errors import (
+    Conflict,
+    InvalidInput,
+    NotConfirmed,
+    ResetRequired,
+    TradepostError,
+    Unauthenticated,
+    Unavailable,
+)
 from domain.identity.accounts import Answer, Challenge, Registration, SignedIn, Standing
 
 PASSWORD = "Correct-horse-7"
@@ -70,7 +78,7 @@ def test_a_wrong_code_is_refused_and_the_right_one_still_works(accounts: Any, di
 def test_before_confirmation_nobody_signs_in(accounts: Any, directory: Any) -> None:
     accounts.sign_up(ANN)
 
-    with pytest.raises(Conflict):
+    with pytest.raises(NotConfirmed):
         directory.login("ann", PASSWORD, ADDRESS)
 
 
@@ -110,7 +118,8 @@ class Refusing:
     [
         ("UsernameExistsException", Conflict),
         ("AliasExistsException", Conflict),
-        ("UserNotConfirmedException", Conflict),
+        ("UserNotConfirmedException", NotConfirmed),
+        ("PasswordResetRequiredException", ResetRequired),
         ("NotAuthorizedException", Unauthenticated),
         ("UserNotFoundException", Unauthenticated),
         ("CodeMismatchException", InvalidInput),
@@ -190,8 +199,9 @@ def test_a_weak_new_password_is_refused(accounts: Any, ann: Any) -> None:
 
 
 def test_a_password_is_changed_by_who_knows_it(accounts: Any, directory: Any, ann: Any) -> None:
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(InvalidInput) as error:
         accounts.change(ann.access_token, "Wrong-horse-777", NEW)
+    assert [one.field for one in error.value.problems] == ["old_password"]
     accounts.change(ann.access_token, PASSWORD, NEW)
 
     assert directory.login("ann", NEW, ADDRESS)

@@ -67,7 +67,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(either: Shop) 
 def test_nobody_signs_in_before_the_registration_is_confirmed(either: Shop) -> None:
     person = either.newcomer()
     assert either.register(person).status_code == 201
-    assert problem(either.login(person.username, person.password)) == (409, "conflict")
+    assert problem(either.login(person.username, person.password)) == (409, "not-confirmed")
 
 
 def test_a_wrong_code_confirms_nothing(either: Shop) -> None:
@@ -76,7 +76,7 @@ def test_a_wrong_code_confirms_nothing(either: Shop) -> None:
     refused = either.confirm(person, "000000")
     assert problem(refused) == (400, "invalid-input")
     assert [one["field"] for one in refused.json()["errors"]] == ["code"]
-    assert problem(either.login(person.username, person.password)) == (409, "conflict")
+    assert problem(either.login(person.username, person.password)) == (409, "not-confirmed")
 
 
 def test_a_username_belongs_to_its_first_user(either: Shop) -> None:

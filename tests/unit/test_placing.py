@@ -73,7 +73,7 @@ def test_unknown_and_inactive_products_are_named_with_their_lines(shop: Shop) ->
     with pytest.raises(InvalidInput) as error:
         shop.place(("TEA", 1), ("MILK", 1), ("GOLD", 1))
 
-    assert problems(error) == {"lines[1].sku": "there is no product MILK", "lines[2].sku": "there is no product GOLD"}
+    assert problems(error) == {"lines[1].sku": "MILK is not sold", "lines[2].sku": "GOLD is not sold"}
 
 
 def test_mixed_currencies_are_named(shop: Shop) -> None:

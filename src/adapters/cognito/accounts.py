@@ -82,10 +82,13 @@ class CognitoAccounts:
             )
 
     def change(self, access_token: str, old: str, new: str) -> None:
-        """Set a new password. Raises Unauthenticated for a wrong old one, InvalidInput for a weak new one."""
-        wrong = Unauthenticated("the old password is wrong, or sign in again")
-        with all_about("new_password"), translated(NotAuthorizedException=wrong):
-            self._client.change_password(AccessToken=access_token, PreviousPassword=old, ProposedPassword=new)
+        """Set a new password. Raises InvalidInput for either password, Unauthenticated as `check` does."""
+        self.check(access_token)  # Cognito's refusal of the old password is that of a token, too
+        try:
+            with all_about("new_password"), translated():
+                self._client.change_password(AccessToken=access_token, PreviousPassword=old, ProposedPassword=new)
+        except Unauthenticated:
+            raise invalid("old_password", "is wrong") from None
 
     def check(self, access_token: str) -> None:
         """Ask whether a token is still good. Raises Unauthenticated when it has ended, or the account."""

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from adapters.aws import available
-from domain.errors import Conflict, FieldProblem, InvalidInput, TradepostError, Unauthenticated, Unavailable
-from domain.identity.accounts import Tokens
+from domain.errors import (
+    FieldProblem,
+    InvalidInput,
+    NotConfirmed,
+    ResetRequired,
+    TradepostError,
+    Unauthenticated,
+    Unavailable,
+)
+from domain.identity.accounts import Tokens, taken
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.type_defs import AuthenticationResultTypeTypeDef
@@ -36,16 +44,16 @@ def translated(**own: TradepostError) -> Iterator[None]:
 def _refusal(error: ClientError) -> Exception:
     said = error.response["Error"].get("Message", "is not accepted")
     refusals: dict[str, TradepostError] = {
-        "UsernameExistsException": Conflict("this username is taken"),
-        "AliasExistsException": Conflict("this email is taken"),
-        "UserNotConfirmedException": Conflict("confirm the registration first: the code was sent by email"),
+        "UsernameExistsException": taken("username"),
+        "AliasExistsException": taken("email"),
+        "UserNotConfirmedException": NotConfirmed("confirm the registration first: the code was sent by email"),
         "NotAuthorizedException": Unauthenticated(WRONG_LOGIN),
         "UserNotFoundException": Unauthenticated(WRONG_LOGIN),
         "CodeMismatchException": invalid("code", "is not the code that was sent"),
         "ExpiredCodeException": invalid("code", "is no longer valid"),
         "InvalidPasswordException": invalid("password", said),
         "InvalidParameterException": invalid("body", said),
-        "PasswordResetRequiredException": Conflict("the password must be reset before the next sign-in"),
+        "PasswordResetRequiredException": ResetRequired("the password must be reset before the next sign-in"),
         "CodeDeliveryFailureException": Unavailable("the code could not be sent; try again later"),
         "TooManyFailedAttemptsException": Unavailable("too many tries; try again later"),
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 
-from domain.errors import Conflict, FieldProblem, InvalidInput, Unauthenticated
-from domain.identity.accounts import Account, Answer, Challenge, Registration, SignedIn, Standing, Tokens
+from domain.errors import Conflict, FieldProblem, InvalidInput, NotConfirmed, Unauthenticated
+from domain.identity.accounts import Account, Answer, Challenge, Registration, SignedIn, Standing, Tokens, taken
 from domain.identity.users import Claim, User
 from domain.ports import Clock
 
@@ -124,7 +124,7 @@ class MemoryCognito:
         """Sign in from a client's address. Raises Unauthenticated, without saying what was wrong."""
         kept = self._kept.get(username.lower())
         if kept and kept.account.standing == Standing.UNCONFIRMED:
-            raise Conflict("confirm the registration first: the code was sent by email")
+            raise NotConfirmed("confirm the registration first: the code was sent by email")
         if kept is None or kept.registration.password != password:
             raise Unauthenticated("wrong username or password")
         if kept.account.standing == Standing.INVITED:
@@ -166,10 +166,10 @@ class MemoryCognito:
         self._set(username, password)
 
     def change(self, access_token: str, old: str, new: str) -> None:
-        """Set a new password. Raises Unauthenticated for a wrong old one, InvalidInput for a weak new one."""
+        """Set a new password. Raises InvalidInput for either password, Unauthenticated as `check` does."""
         username = self._person(access_token, "access-")
         if self._kept[username].registration.password != old:
-            raise Unauthenticated("the old password is wrong, or sign in again")
+            raise InvalidInput("the password was not accepted", [FieldProblem("old_password", "is wrong")])
         self._set(username, new, "new_password")
 
     def check(self, access_token: str) -> None:
@@ -185,7 +185,7 @@ class MemoryCognito:
     def _make(self, registration: Registration, standing: Standing) -> str:
         username = registration.username.lower()
         if username in self._kept:
-            raise Conflict("this username is taken")
+            raise taken("username")
         account = Account(f"subject-{next(self._numbers)}", registration.email, standing, self._clock())
         self._kept[username] = _Kept(account, registration)
         return account.subject

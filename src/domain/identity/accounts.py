@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from domain.errors import Conflict, FieldProblem
+
 
 @dataclass(frozen=True)
 class Registration:
@@ -77,6 +79,11 @@ class Account:
     created_at: datetime
 
 
+def taken(field: str) -> Conflict:
+    """Return the refusal of a username or an email that somebody has."""
+    return Conflict(f"this {field} is taken", [FieldProblem(field, "is taken")])
+
+
 class Accounts(Protocol):
     """The sign-in service, as everybody may use it."""
 
@@ -105,7 +112,7 @@ class Accounts(Protocol):
         """Set a new password with the code that was sent. Raises InvalidInput for the code or the password."""
 
     def change(self, access_token: str, old: str, new: str) -> None:
-        """Set a new password. Raises Unauthenticated for a wrong old one, InvalidInput for a weak new one."""
+        """Set a new password. Raises InvalidInput for either password, Unauthenticated as `check` does."""
 
     def check(self, access_token: str) -> None:
         """Ask whether a token is still good. Raises Unauthenticated when it has ended, or the account."""
@@ -132,7 +139,7 @@ class Directory(Protocol):
     def login(self, username: str, password: str, address: str) -> SignedIn | Challenge:
         """Sign in from a client's address. Raises Unauthenticated, without saying what was wrong.
 
-        Raises Conflict before confirmation.
+        Raises NotConfirmed before confirmation, ResetRequired when the password must be reset first.
         """
 
     def answer(self, answer: Answer, address: str) -> SignedIn | Challenge:

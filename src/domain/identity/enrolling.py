@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.errors import Conflict, InFlight, InvalidInput, TradepostError
-from domain.identity.accounts import Account, Accounts, Directory, Registration, Standing
+from domain.identity.accounts import Account, Accounts, Directory, Registration, Standing, taken
 from domain.identity.users import Claim, User, Users
 from domain.ports import Clock
 
@@ -60,7 +60,7 @@ class _Office:
         """Hold the email for this try alone; what is refused gives it back, what breaks off lets the next try in."""
         found = self.users.holder(email)
         if found and not self._gives_way(found):
-            raise Conflict("this email is taken")
+            raise taken("email")
         claim = Claim.of(email, username, self.now)
         if not self.users.claim(claim, instead_of=found):
             raise InFlight("this email is being registered right now; try again in a few seconds")
@@ -94,7 +94,7 @@ class _Office:
         behind = account is not None and _behind(account, found)
         if account and behind and account.standing == Standing.ACTIVE:
             self.users.claim(found, instead_of=claim)
-            raise Conflict("this email is taken")
+            raise taken("email")
         if found.user_id and (user := self.users.get(found.user_id)):
             self.users.remove(user)
         if account and behind:

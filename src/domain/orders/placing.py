@@ -80,7 +80,7 @@ def _priced(wish: PlaceOrder, products: Mapping[str, Product], order_id: str, no
 def _check(wish: PlaceOrder, products: Mapping[str, Product]) -> None:
     sold = {sku for sku, product in products.items() if product.active}
     problems = [
-        FieldProblem(f"lines[{i}].sku", f"there is no product {sku}")
+        FieldProblem(f"lines[{i}].sku", f"{sku} is not sold")
         for i, (sku, _) in enumerate(wish.lines)
         if sku not in sold
     ]

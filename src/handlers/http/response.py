@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import ALBEvent
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from domain import errors
-from domain.errors import FieldProblem, InvalidInput, TradepostError
+from domain.errors import FieldProblem, TradepostError
 
 HEADERS = {
     "cache-control": "no-store",
@@ -26,6 +26,8 @@ STATUSES: Mapping[type[TradepostError], tuple[HTTPStatus, str]] = {
     errors.Forbidden: (HTTPStatus.FORBIDDEN, "forbidden"),
     errors.NotFound: (HTTPStatus.NOT_FOUND, "not-found"),
     errors.InFlight: (HTTPStatus.CONFLICT, "request-in-flight"),
+    errors.NotConfirmed: (HTTPStatus.CONFLICT, "not-confirmed"),
+    errors.ResetRequired: (HTTPStatus.CONFLICT, "password-reset-required"),
     errors.Conflict: (HTTPStatus.CONFLICT, "conflict"),
     errors.PreconditionFailed: (HTTPStatus.PRECONDITION_FAILED, "precondition-failed"),
     errors.KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
@@ -98,6 +100,5 @@ def problem(
 def refusal(error: TradepostError) -> Response:
     """Return the problem document of a domain error."""
     status, kind = next(known for base, known in STATUSES.items() if isinstance(error, base))
-    problems = error.problems if isinstance(error, InvalidInput) else ()
     headers = next((headers for base, headers in EXTRA_HEADERS.items() if isinstance(error, base)), {})
-    return problem(status, kind, str(error), problems, headers)
+    return problem(status, kind, str(error), error.problems, headers)
