@@ -12,30 +12,38 @@ from handlers.http.body import MAX_BYTES
 from handlers.http.routes import ROUTES
 from tests.events import Context, caller, http
 from tests.integration.conftest import Call
+from tests.template import handlers
 
-ADMINS_ONLY = [
-    ("create_product", {}),
-    ("update_product", {"sku": "TEA"}),
-    ("delete_product", {"sku": "TEA"}),
-    ("receive_stock", {"sku": "TEA"}),
-    ("adjust_stock", {"sku": "TEA"}),
-    ("list_movements", {"sku": "TEA"}),
-    ("list_inventory", {}),
-]
-SIGNED_IN = [
-    ("get_me", {}),
-    ("create_order", {}),
-    ("list_orders", {}),
-    ("get_order", {"id": "x"}),
-    ("cancel_order", {"id": "x"}),
-    ("create_item", {}),
-    ("list_items", {}),
-    ("get_item", {"id": "x"}),
-    ("update_item", {"id": "x"}),
-    ("delete_item", {"id": "x"}),
-    ("get_inventory", {"sku": "TEA"}),
-    *ADMINS_ONLY,
-]
+ADMINS = {
+    *("create_user", "list_users", "create_product", "update_product", "delete_product"),
+    *("receive_stock", "adjust_stock", "list_movements", "list_inventory"),
+}
+CUSTOMERS = {
+    *("get_me", "delete_me", "change_password", "logout_user"),
+    *("create_order", "list_orders", "get_order", "cancel_order", "get_inventory"),
+    *("create_item", "list_items", "get_item", "update_item", "delete_item"),
+}
+"""Whoever has signed in may call these."""
+
+
+def is_public(module: str) -> bool:
+    """Say whether the template lets requests to a function pass by the authorizer."""
+    (event,) = (one["Properties"] for one in handlers()[module]["Events"].values() if one["Type"] == "HttpApi")
+    return bool(event.get("Auth", {}).get("Authorizer") == "NONE")
+
+
+def parameters(path: str) -> dict[str, str]:
+    return {name: value for name, value in {"sku": "TEA", "id": "x"}.items() if f"{{{name}}}" in path}
+
+
+SIGNED_IN = [pytest.param(module, parameters(path), id=module) for _, path, module in ROUTES if not is_public(module)]
+ADMINS_ONLY = [pytest.param(module, parameters(path), id=module) for _, path, module in ROUTES if module in ADMINS]
+CUSTOMERS_TOO = [pytest.param(module, parameters(path), id=module) for _, path, module in ROUTES if module in CUSTOMERS]
+
+
+def test_every_route_that_is_not_public_says_who_may_call_it() -> None:
+    assert not ADMINS & CUSTOMERS
+    assert {module for _, _, module in ROUTES if not is_public(module)} == ADMINS | CUSTOMERS
 
 
 def test_health_answers(call: Call) -> None:
@@ -139,6 +147,11 @@ def test_without_the_group_a_handler_refuses(call: Call, module: str, path: Any,
     answer = call(module, {}, path=path, by=caller(groups=groups))
 
     assert answer.problem() == (403, "forbidden")
+
+
+@pytest.mark.parametrize(("module", "path"), CUSTOMERS_TOO)
+def test_whoever_has_signed_in_is_not_asked_for_a_group(call: Call, module: str, path: Any) -> None:
+    assert call(module, {}, path=path, by=caller()).status != 403
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
