@@ -13,14 +13,14 @@ from handlers.http.routes import ROUTES
 from tests.template import environment, handlers
 
 SRC = Path(__file__).parents[2] / "src"
-HEAVY = ("boto3", "psycopg", "pydantic", "jwt")
+HEAVY = ("boto3", "psycopg", "pydantic", "email_validator", "jwt")
 NEEDS = {
     "authorizer": {"jwt"},
-    "register_user": {"boto3", "pydantic"},
+    "register_user": {"boto3", "pydantic", "email_validator"},
     "confirm_user": {"boto3", "pydantic"},
     "login_user": {"boto3", "pydantic"},
     "answer_challenge": {"boto3", "pydantic"},
-    "create_user": {"boto3", "pydantic"},
+    "create_user": {"boto3", "pydantic", "email_validator"},
     "list_users": {"boto3"},
     "delete_me": {"boto3"},
     "get_me": {"boto3"},
