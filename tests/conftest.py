@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 import signal
 import socket
@@ -12,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -191,3 +194,14 @@ def moto() -> Iterator[Cloud]:
         cloud = Cloud()
         yield cloud
         cloud.close()
+
+
+@pytest.fixture
+def log() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Return a function that returns what the handlers have logged, line by line."""
+    from handlers.telemetry import logger  # noqa: PLC0415 - once the test's variables are set
+
+    lines = io.StringIO()
+    before = logger.registered_handler.setStream(lines)  # type: ignore[attr-defined] # it is a StreamHandler
+    yield lambda: [json.loads(line) for line in lines.getvalue().splitlines()]
+    logger.registered_handler.setStream(before)  # type: ignore[attr-defined] # as above

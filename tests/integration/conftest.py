@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -188,14 +187,3 @@ def shop(clean_databases: dict[str, Database]) -> Shop:
     shop.sell("TEA", 250, on_hand=10)
     shop.sell("MILK", 120, on_hand=10)
     return shop
-
-
-@pytest.fixture
-def log() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Return a function that returns what the handlers have logged, line by line."""
-    from handlers.telemetry import logger  # noqa: PLC0415 - as above
-
-    lines = io.StringIO()
-    before = logger.registered_handler.setStream(lines)  # type: ignore[attr-defined] # it is a StreamHandler
-    yield lambda: [json.loads(line) for line in lines.getvalue().splitlines()]
-    logger.registered_handler.setStream(before)  # type: ignore[attr-defined] # as above

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 import pytest
 
 from adapters.tokens import keys
-from handlers.telemetry import logger
 from handlers.wiring.tokens import verifier
 from tests.signing import CLIENT_ID, ISSUER, jwk, key_set, token
 
@@ -149,17 +146,14 @@ def test_the_schemes_case_does_not_matter(authorize: Any, scheme: str) -> None:
 
 
 def test_without_keys_a_request_is_neither_allowed_nor_denied_and_its_id_is_logged(
-    authorize: Any, monkeypatch: pytest.MonkeyPatch
+    authorize: Any, log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A denial would be cached for the token, and tell its bearer to sign in again."""
-    lines = io.StringIO()
     monkeypatch.setattr(keys.Fetch, "__call__", lambda *_: b"")
-    before = logger.registered_handler.setStream(lines)  # type: ignore[attr-defined] # it is a StreamHandler
 
     with pytest.raises(keys.KeysUnavailable):
         authorize({**http(f"Bearer {token()}"), "requestContext": {"requestId": "r1"}})
-    logger.registered_handler.setStream(before)  # type: ignore[attr-defined] # as above
 
-    (line,) = map(json.loads, lines.getvalue().splitlines())
+    (line,) = log()
     assert (line["level"], line["correlation_id"]) == ("ERROR", "r1")
     assert "KeysUnavailable" in line["exception"]
