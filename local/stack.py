@@ -34,14 +34,16 @@ from local.template import code_folders, translate
 
 HOST = "127.0.0.1"
 IDLE_SECONDS = 60
+"""How long a worker without work is kept, so that an idle stack is small."""
+FRONT_ENDS = [f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (3000, 3001, 4200, 5173, 8080)]
+"""Where front ends at work are served; API Gateway's one form for "any port" allows every site."""
 SETTINGS = {
     "Stage": "local",
     "DatabaseSslMode": "disable",
     "CallsPerMinute": "6000",  # everybody here comes from one address
-    "CorsOrigins": ",".join(f"http://localhost:{port}" for port in (3000, 4200, 5173, 8080)),  # front ends at work
+    "CorsOrigins": ",".join(FRONT_ENDS),
 }
 """What the template's parameters are here unless somebody says otherwise."""
-"""How long a worker without work is kept, so that an idle stack is small."""
 
 Say = Callable[[str], None]
 """Tells people something: what begins now, or what went wrong beside the functions."""

@@ -139,7 +139,7 @@ def test_the_id_of_an_answer_is_on_every_line_that_was_written_for_it(shop: Shop
     assert {json.loads(line)["correlation_id"] for line in lines()} == ids
 
 
-ORIGIN = "http://localhost:5173"
+ORIGIN = "http://127.0.0.1:5173"
 
 
 def test_a_browser_may_ask_without_a_token_what_a_page_may_send(shop: Shop) -> None:
