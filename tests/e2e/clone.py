@@ -32,8 +32,10 @@ class Clone:
         text = path.read_text()
         assert text.count(old) == 1, f"{text.count(old)} times: {old}"
         path.write_text(text.replace(old, new))
-        yield
-        path.write_text(text)
+        try:
+            yield
+        finally:
+            path.write_text(text)
 
     def add_resource(self, text: str) -> None:
         """Add a resource to the template."""

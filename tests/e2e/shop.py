@@ -152,10 +152,12 @@ class Shop:
         cognito.update_user_pool_client(
             **kept, AccessTokenValidity=seconds, TokenValidityUnits=units | {"AccessToken": "seconds"}
         )
-        yield
-        cognito.update_user_pool_client(
-            **kept, AccessTokenValidity=before["AccessTokenValidity"], TokenValidityUnits=units
-        )
+        try:
+            yield
+        finally:
+            cognito.update_user_pool_client(
+                **kept, AccessTokenValidity=before["AccessTokenValidity"], TokenValidityUnits=units
+            )
 
     @cached_property
     def admin(self) -> Person:
