@@ -8,21 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.leaks import leaks
-from tests.e2e.running import Up, folder_for_all
+from tests.e2e.running import Up, folder_for_all, running
 from tests.e2e.shop import Person, Shop
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Up]:
     """Run the stack; afterwards nothing of it may be left, and no secret may stand in its log."""
-    with folder_for_all() as folder:
-        up = Up(folder)
-        try:
-            up.ready()
-            yield up
-            up.stop()
-        finally:
-            up.kill()
+    with running() as up:
+        yield up
 
 
 @pytest.fixture(scope="session")

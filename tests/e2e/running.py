@@ -146,6 +146,19 @@ class Up:
                 one.kill()
 
 
+@contextmanager
+def running(*options: str) -> Iterator[Up]:
+    """Run a stack of its own for the block; afterwards nothing of it may be left."""
+    with folder_for_all() as folder:
+        up = Up(folder, *options)
+        try:
+            up.ready()
+            yield up
+            up.stop()
+        finally:
+            up.kill()
+
+
 def _alive(process: psutil.Process) -> bool:
     try:
         return process.status() != psutil.STATUS_ZOMBIE

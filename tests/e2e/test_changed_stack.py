@@ -16,7 +16,7 @@ import requests
 
 from local.state import StackInfo
 from tests.e2e.clone import Clone
-from tests.e2e.running import Up, eventually, folder_for_all
+from tests.e2e.running import eventually, folder_for_all, running
 from tests.e2e.shop import Shop, problem
 
 pytestmark = pytest.mark.xdist_group("e2e")
@@ -41,14 +41,9 @@ def clone() -> Iterator[Clone]:
 @pytest.fixture(scope="module")
 def changed(clone: Clone) -> Iterator[Shop]:
     """Run the second stack beside the first."""
-    with folder_for_all() as folder:
-        given = (f"ShippingDelay={SHIPPING_DELAY}", f"CallsPerMinute={CALLS_PER_MINUTE}")
-        up = Up(folder, *clone.options, *(word for one in given for word in ("--parameter", one)))
-        try:
-            yield Shop(up.ready())
-            up.stop()
-        finally:
-            up.kill()
+    given = (f"ShippingDelay={SHIPPING_DELAY}", f"CallsPerMinute={CALLS_PER_MINUTE}")
+    with running(*clone.options, *(word for one in given for word in ("--parameter", one))) as up:
+        yield Shop(up.state.read())
 
 
 def messages(info: StackInfo, queue: str, number: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.leaks import leaks
-from tests.e2e.running import Up, eventually, folder_for_all
+from tests.e2e.running import eventually, running
 from tests.e2e.shop import Person, Shop, at_once, problem
 
 STORES = [
@@ -23,15 +22,10 @@ STORES = [
 @pytest.fixture(scope="module")
 def shop_on_postgres() -> Iterator[Shop]:
     """Return a shop whose users' profiles are in PostgreSQL, on a stack of its own."""
-    with folder_for_all() as folder:
-        up = Up(folder, "--parameter", "UserStore=postgres")
-        try:
-            shop = Shop(up.ready())
-            yield shop
-            assert leaks(Path(shop.info.log).read_text(), shop.secrets) == set()
-            up.stop()
-        finally:
-            up.kill()
+    with running("--parameter", "UserStore=postgres") as up:
+        shop = Shop(up.state.read())
+        yield shop
+        assert leaks(Path(shop.info.log).read_text(), shop.secrets) == set()
 
 
 @pytest.fixture(params=STORES)
@@ -202,13 +196,6 @@ def test_a_session_goes_on_and_ends_and_a_password_is_changed_and_forgotten(eith
     assert me("POST", "/user/logout").status_code == 204
     ended = either.public("POST", "/user/refresh", {"refresh_token": tokens["refresh_token"]})
     assert problem(ended) == (401, "unauthenticated")
-
-
-def test_the_shops_health_needs_no_token(either: Shop) -> None:
-    """Designs B and C: GET /health."""
-    answer = either.public("GET", "/health")
-
-    assert (answer.status_code, json.loads(answer.text)) == (200, {"status": "ok"})
 
 
 def test_the_items_of_whoever_signs_in_are_made_read_changed_and_removed(either: Shop) -> None:
