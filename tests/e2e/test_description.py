@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import Up, folder_for_all
+from tests.e2e.running import running
 from tests.e2e.shop import Shop
 
 pytestmark = pytest.mark.xdist_group("e2e-description")
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES, SEED, MINUTES = (
-    os.environ.get(name, value) for name, value in (("EXAMPLES", "10"), ("SEED", "1"), ("MINUTES", ""))
+    os.environ.get(f"TRADEPOST_{name}", value) for name, value in (("EXAMPLES", "10"), ("SEED", "1"), ("MINUTES", ""))
 )
 """Requests of each kind and operation, where they begin, and how long they go on."""
 PHASES = "examples,coverage,fuzzing,stateful"
@@ -31,13 +31,8 @@ PHASES = "examples,coverage,fuzzing,stateful"
 @pytest.fixture(scope="module")
 def own_shop() -> Iterator[Shop]:
     """Return a shop on a stack of its own: what is sent deactivates products and moves stock."""
-    with folder_for_all() as folder:
-        up = Up(folder)
-        try:
-            yield Shop(up.ready())
-            up.stop()
-        finally:
-            up.kill()
+    with running() as up:
+        yield Shop(up.state.read())
 
 
 @pytest.mark.timeout(3600)
