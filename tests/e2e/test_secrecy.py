@@ -26,7 +26,8 @@ def new_password() -> str:
     return f"Pass-{secrets.token_hex(8)}"
 
 
-def live(shop: Shop) -> Person:
+@pytest.fixture(scope="module")
+def person(shop: Shop) -> Person:
     """Go through all that people do with secrets, with and without success; return who did it."""
     person, public = shop.newcomer(), shop.public
     named = {"username": person.username}
@@ -58,10 +59,8 @@ def live(shop: Shop) -> Person:
     return last
 
 
-def test_nothing_that_people_keep_secret_is_logged(shop: Shop) -> None:
+def test_nothing_that_people_keep_secret_is_logged(shop: Shop, person: Person) -> None:
     log = Path(shop.info.log)
-
-    person = live(shop)
 
     def seen() -> bool:
         return {f"{name}Function" for name in FUNCTIONS} <= {
@@ -84,8 +83,8 @@ def test_nothing_that_people_keep_secret_is_logged(shop: Shop) -> None:
         pytest.param("{base64_after_2}", id="in base64 after two bytes"),
     ],
 )
-def test_the_search_finds_each_secret_in_a_copy_of_the_log(shop: Shop, planted: str) -> None:
-    person, log = live(shop), Path(shop.info.log).read_text()
+def test_the_search_finds_each_secret_in_a_copy_of_the_log(shop: Shop, person: Person, planted: str) -> None:
+    log = Path(shop.info.log).read_text()
 
     for secret in (person.password, person.email, str(person.token)):
         forms = {
