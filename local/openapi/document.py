@@ -20,11 +20,11 @@ need the group `admin`. Who may not is answered 401 or 403.
 **Bodies** are JSON in UTF-8, of at most 1 MB, without fields that are not named here; texts are trimmed. Times are \
 UTC (RFC 3339), money is in the currency's minor unit, an sku is in upper case.
 
-**Refusals** are problem documents (RFC 9457, `application/problem+json`) with a stable `type`; a 400 names each field \
-in `errors`. What the gateway in front refuses by itself has the form `{"message": "…"}`: 401 without a token, 403 \
-with a token that is not accepted, 413, 429, 500 and 503. On every path it may also answer 400 and 431 to what is no \
-request, and 404 and 405 are answered to paths and methods that are not here. A path with a slash at its end is \
-redirected (308) to the path without it.
+**Refusals** are problem documents (RFC 9457, `application/problem+json`) with a stable `type`; a 400 names in \
+`errors` the fields that break a rule, as far as they were checked. What the gateway in front refuses by itself has \
+the form `{"message": "…"}`: 401 without a token, 403 with a token that is not accepted, 413, 429, 500 and 503. On \
+every path it may also answer 400 and 431 to what is no request, and 404 and 405 are answered to paths and methods \
+that are not here. A path with a slash at its end is redirected (308) to the path without it.
 
 **Doing it once.** Where an `Idempotency-Key` is required, send a new unique value with each new request, and the same \
 one when you send a request again: within 24 hours it is done once, and answered as it was at first.

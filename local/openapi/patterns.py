@@ -11,10 +11,10 @@ from local.openapi.schemas import NO_NUL, NOT_BLANK
 IN_WORDS: Mapping[str, str] = {
     NO_NUL: "",
     NOT_BLANK: "not blank",
-    SKU: "1 to 64 of A-Z, 0-9, dot, underscore and hyphen, beginning with a letter or digit",
-    ANY_CASE: "1 to 64 of A-Z, a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit",
+    SKU: "1 to 64 ASCII capitals, digits, dots, underscores and hyphens; a capital or digit first",
+    ANY_CASE: "1 to 64 ASCII letters, digits, dots, underscores and hyphens; a letter or digit first",
     r"^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$": (
-        "3 to 64 of A-Z, a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit"
+        "3 to 64 ASCII letters, digits, dots, underscores and hyphens; a letter or digit first"
     ),
     r"^[A-Z]{3}$": "three capitals",
     r"^\p{L}[\p{L}\p{M}]*( \p{L}[\p{L}\p{M}]*)*$": "letters of any script, with single spaces between words",

@@ -135,7 +135,7 @@ def _of_its_kind(operation: Operation) -> Iterator[tuple[type[errors.TradepostEr
     """Return what an operation refuses because of what it asks for."""
     reads = {"required_key", "limit", "after", "expected"} & operation.uses
     if operation.body or reads or "sku" in operation.parameters:
-        yield errors.InvalidInput, "What was sent breaks a rule; `errors` names each field."
+        yield errors.InvalidInput, "What was sent breaks a rule; `errors` names the fields."
     if not operation.public:
         yield errors.Unauthenticated, "There is no token, or it has ended."
     if operation.for_admins:
