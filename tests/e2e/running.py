@@ -21,7 +21,8 @@ TRADEPOST = Path(sys.executable).with_name("tradepost")
 READY = "Ctrl-C stops everything"
 START_SECONDS = 90
 """A start takes 8 s on an idle machine."""
-STOP_SECONDS = 5
+STOP_SECONDS = 15
+"""A stop takes 2 s on an idle machine."""
 
 T = TypeVar("T")
 
