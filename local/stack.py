@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from local.custom_resources import run_custom_resource
-from local.deployment import References, custom_resources, deploy, physical_ids, read_back
+from local.deployment import References, custom_resources, deploy, physical_ids
 from local.emulator import REGION, Emulator
 from local.functions.service import Functions
 from local.gateway.server import Gateway
@@ -25,6 +25,7 @@ from local.logs import FunctionLog
 from local.model import Deployment
 from local.postgres import Cluster
 from local.processes import Child, free_port
+from local.reading import read_back
 from local.sources.queues import QueuePoller
 from local.sources.schedules import Scheduler
 from local.sources.streams import StreamPoller

@@ -23,8 +23,10 @@ from moto import mock_aws
 from adapters.postgres.database import Database, Server
 from adapters.postgres.migrations import all_migrations, migrate
 from local.postgres import Cluster
+from local.state import ROOT as FOLDER
 from tests.cloud import DYNAMODB_LOCAL, DYNAMODBS, ROOT, Cloud, minimal_environment
 
+WHOLE = FOLDER.parent / "shared" / "data" / "online-retail-2010-12-01_09.csv.gz"
 PATIENCE = 30
 """Seconds within which a server must have started."""
 TABLES = {
@@ -35,9 +37,10 @@ TABLES = {
 
 
 def pytest_report_header() -> str:
-    """Say on which DynamoDBs the adapters are tried."""
+    """Say on which DynamoDBs the adapters are tried, and which sales are read."""
+    sales = "excerpt and whole file" if WHOLE.exists() else f"excerpt alone: there is no {WHOLE}"
     also = "" if DYNAMODB_LOCAL.exists() else " (`make dynamodb-local` adds Amazon's own)"
-    return f"dynamodb: {', '.join(DYNAMODBS)}{also}"
+    return f"dynamodb: {', '.join(DYNAMODBS)}{also}\nsales: {sales}"
 
 
 def free_port() -> int:

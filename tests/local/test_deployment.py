@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.deployment import References, custom_resources, read_back
+from local.deployment import References, custom_resources
 from local.model import Authorizer, Deployment, QueueSource, Route, Schedule, StreamSource
+from local.reading import read_back
 from local.state import ROOT, LocalError
 from local.template import code_folders, translate
 

@@ -1,0 +1,165 @@
+"""Reading from the deployed template what the local cloud has to run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from local.deployment import API, References
+from local.model import Authorizer, Cors, Deployment, Function, QueueSource, Route, Schedule, StreamSource
+from local.state import LocalError
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+def read_back(
+    template: dict[str, Any], references: References, outputs: Mapping[str, str], code: Mapping[str, Path]
+) -> Deployment:
+    """Return what the local cloud runs. Raises LocalError for event sources that it cannot run."""
+    if rules := [name for name, one in template["Resources"].items() if one["Type"] == "AWS::Events::Rule"]:
+        raise LocalError(f"{rules[0]}: the local cloud runs schedules of type ScheduleV2, not EventBridge rules")
+    raw = {name: one.get("Properties", {}) for name, one in template["Resources"].items()}
+    functions = references.resources("AWS::Lambda::Function", outputs).items()
+    mappings = references.resources("AWS::Lambda::EventSourceMapping", outputs).items()
+    schedules = references.resources("AWS::Scheduler::Schedule", outputs).items()
+    for name, one in mappings:
+        _refuse_unknown(name, one)
+    (api,) = (one["Properties"] for one in template["Resources"].values() if one["Type"] == API)
+    (cors,) = references.resources(API, outputs).values()
+    return Deployment(
+        functions={name: _function(name, one, code[name]) for name, one in functions},
+        routes=tuple(_routes(api["Body"])),
+        cors=_cors(cors),
+        queues=tuple(
+            _queue(raw[name]["FunctionName"]["Ref"], one) for name, one in mappings if ":sqs:" in one["EventSourceArn"]
+        ),
+        streams=tuple(
+            _stream(raw[name]["FunctionName"]["Ref"], one)
+            for name, one in mappings
+            if ":kinesis:" in one["EventSourceArn"]
+        ),
+        schedules=tuple(_schedule(raw[name]["Target"]["Arn"]["Fn::GetAtt"][0], one) for name, one in schedules),
+        outputs={name: value for name, value in outputs.items() if not name.startswith(References.PREFIX)},
+    )
+
+
+def _refuse_unknown(name: str, mapping: Mapping[str, Any]) -> None:
+    """Raise LocalError for an event source that would silently not behave as on AWS."""
+    if not re.search(r":(sqs|kinesis):", mapping.get("EventSourceArn", "")):
+        raise LocalError(f"{name}: the local cloud polls SQS queues and Kinesis streams only")
+    if "FilterCriteria" in mapping:
+        raise LocalError(f"{name}: the local cloud does not filter events")
+
+
+def _function(name: str, properties: Mapping[str, Any], code: Path) -> Function:
+    return Function(
+        name=name,
+        handler=properties["Handler"],
+        environment=properties.get("Environment", {}).get("Variables", {}),
+        memory=int(properties.get("MemorySize", 128)),
+        timeout=float(properties.get("Timeout", 3)),
+        role_arn=properties["Role"],
+        code=code,
+    )
+
+
+def _queue(function: str, properties: Mapping[str, Any]) -> QueueSource:
+    concurrency = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
+    return QueueSource(
+        function=function,
+        queue_arn=properties["EventSourceArn"],
+        batch_size=int(properties.get("BatchSize", 10)),
+        window=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        concurrency=int(concurrency) if concurrency is not None else None,
+        reports_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+    )
+
+
+def _stream(function: str, properties: Mapping[str, Any]) -> StreamSource:
+    return StreamSource(
+        function=function,
+        stream_arn=properties["EventSourceArn"],
+        starting_position=properties["StartingPosition"],
+        batch_size=int(properties.get("BatchSize", 100)),
+        window=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        parallelisation=int(properties.get("ParallelizationFactor", 1)),
+        retries=_bound(properties.get("MaximumRetryAttempts")),
+        max_age=_bound(properties.get("MaximumRecordAgeInSeconds")),
+        bisects=str(properties.get("BisectBatchOnFunctionError", False)).lower() == "true",
+        reports_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+        on_failure_arn=properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+    )
+
+
+def _bound(value: Any) -> int | None:
+    return None if value is None or int(value) < 0 else int(value)
+
+
+def _schedule(function: str, properties: Mapping[str, Any]) -> Schedule:
+    return Schedule(
+        function=function,
+        every=_seconds(properties["ScheduleExpression"]),
+        event=json.loads(properties["Target"].get("Input", "{}")),
+        retries=int(properties["Target"].get("RetryPolicy", {}).get("MaximumRetryAttempts", 2)),
+    )
+
+
+def _seconds(expression: str) -> float:
+    """Return the seconds of "rate(5 minutes)". Raises LocalError for another kind of schedule."""
+    if not (rate := re.fullmatch(r"rate\((\d+) (second|minute|hour|day)s?\)", expression)):
+        raise LocalError(f"the local cloud runs schedules of the form rate(n minutes), not {expression}")
+    return float(rate[1]) * SECONDS[rate[2]]
+
+
+def _routes(body: Mapping[str, Any]) -> Iterator[Route]:
+    schemes = body.get("components", {}).get("securitySchemes", {})
+    authorizers = {name: _authorizer(name, one) for name, one in schemes.items()}
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            named = [name for requirement in operation.get("security", []) for name in requirement]
+            yield Route(
+                method="ANY" if method == "x-amazon-apigateway-any-method" else method.upper(),
+                path=path,
+                function=_invoked(operation["x-amazon-apigateway-integration"]["uri"]),
+                authorizer=next((authorizers[name] for name in named if name in authorizers), None),
+            )
+
+
+def _authorizer(name: str, scheme: Mapping[str, Any]) -> Authorizer:
+    properties = scheme["x-amazon-apigateway-authorizer"]
+    headers = [source.removeprefix("$request.header.").lower() for source in properties.get("identitySource", [])]
+    return Authorizer(
+        name=name,
+        function=_invoked(properties["authorizerUri"]),
+        identity_headers=tuple(headers),
+        ttl=float(properties.get("authorizerResultTtlInSeconds", 0)),
+    )
+
+
+def _invoked(uri: Mapping[str, Any]) -> str:
+    """Return the logical id of the function in an integration's or authorizer's URI."""
+    text, variables = uri["Fn::Sub"] if isinstance(uri["Fn::Sub"], list) else (uri["Fn::Sub"], {})
+    for variable in variables.values():
+        return str(variable["Fn::GetAtt"][0])
+    return str(re.findall(r"\$\{(\w+)\.Arn\}", text)[0])
+
+
+def _cors(texts: Mapping[str, str]) -> Cors | None:
+    """Return what the texts say; None when a condition has left all of them empty."""
+    if not any(texts.values()):
+        return None
+    return Cors(
+        origins=_split(texts.get("allowOrigins")),
+        methods=_split(texts.get("allowMethods")),
+        headers=_split(texts.get("allowHeaders")),
+        exposed=_split(texts.get("exposeHeaders")),
+        credentials=texts.get("allowCredentials") == "true",
+        max_age=int(texts["maxAge"]) if "maxAge" in texts else None,
+    )
+
+
+def _split(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
