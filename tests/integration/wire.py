@@ -1,8 +1,9 @@
-"""The wire to AWS: calls that break off or are refused, and what others do while a call is under way."""
+"""The wire to AWS: calls that break off, are refused or are counted, and what others do while one is under way."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -59,13 +60,33 @@ def meanwhile(operation: str, others: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Count every request by its operation, repeated ones too; what is yielded is filled at the end."""
+    send, asked, found = URLLib3Session.send, list[str](), Counter[str]()
+
+    def on_the_way(session: URLLib3Session, request: Any) -> Any:
+        asked.append(_operation(request))
+        return send(session, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(URLLib3Session, "send", on_the_way)
+        yield found
+    found.update(asked)
+
+
+@contextmanager
 def _met(operation: str, meet: Callable[[Go], Any]) -> Iterator[None]:
     send = URLLib3Session.send
 
     def on_the_way(session: URLLib3Session, request: Any) -> Any:
-        asked = request.headers.get("X-Amz-Target", b"").decode().rpartition(".")[2]
-        return meet(lambda: send(session, request)) if asked == operation else send(session, request)
+        met = _operation(request) == operation
+        return meet(lambda: send(session, request)) if met else send(session, request)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(URLLib3Session, "send", on_the_way)
         yield
+
+
+def _operation(request: Any) -> str:
+    """Return the operation that a request of a service which speaks JSON asks for."""
+    return request.headers.get("X-Amz-Target", b"").decode().rpartition(".")[2]
