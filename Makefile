@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock clean dynamodb-local conformance
+.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -31,6 +31,10 @@ dynamodb-local: .venv/dynamodb-local ## let the tests run on Amazon's DynamoDB L
 conformance: $(BIN)/.dev ## try the API from its description for some minutes; MINUTES=20 SEED=7
 	@TRADEPOST_EXAMPLES=50 TRADEPOST_MINUTES=$(or $(MINUTES),5) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/python -m pytest -s tests/e2e/test_description.py
+
+concurrency: $(BIN)/.dev ## many clients at once on a few skus, then the books are checked; SECONDS=60 CLIENTS=20 SEED=7
+	@TRADEPOST_SECONDS=$(or $(SECONDS),60) TRADEPOST_CLIENTS=$(or $(CLIENTS),20) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/python -m pytest -q -s tests/e2e/test_concurrency.py
 
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check
