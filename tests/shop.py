@@ -115,6 +115,10 @@ class Shop:
         """Correct the stock by so many units."""
         return self.receive(sku, quantity, Kind.ADJUSTMENT, **{"reason": "counted", **other})
 
+    def take_back(self, sku: str, quantity: int, order: Order, **other: Any) -> Movement:
+        """Take units back that an order shipped."""
+        return self.receive(sku, quantity, Kind.RETURN, order_id=order.id, **other)
+
     def place(self, *lines: tuple[str, int], customer_id: str = "ann", under: Key | None = None) -> Order:
         """Place an order of (sku, quantity) lines."""
         wish = PlaceOrder(customer_id, lines or [("TEA", 1)], under or key())
@@ -127,6 +131,12 @@ class Shop:
     def ship(self, *order_ids: str) -> Mapping[str, Order]:
         """Do what queue 2 does with these orders."""
         return ship_orders(order_ids, **self._parts)
+
+    def shipped(self, *lines: tuple[str, int]) -> Order:
+        """Place an order, and do what both queues do with it."""
+        placed = self.place(*lines)
+        self.allocate(placed.id)
+        return self.ship(placed.id)[placed.id]
 
     def cancel(self, order_id: str, customer_id: str = "ann") -> Order:
         """Cancel an order."""

@@ -127,7 +127,14 @@ ANSWERS: Mapping[str, Answer] = {
     ),
     "list_inventory": Answer("inventory", OK, Many("inventory", render.StockJson)),
     "get_inventory": Answer("inventory", OK, render.StockJson),
-    "receive_stock": Answer("inventory", CREATED, render.ReceiptJson, (), {}, ("get_inventory", "list_movements")),
+    "receive_stock": Answer(
+        "inventory",
+        CREATED,
+        render.ReceiptJson,
+        (),
+        {CONFLICT: "The order has not shipped, or shipped fewer units than would have come back."},
+        ("get_inventory", "list_movements"),
+    ),
     "adjust_stock": Answer(
         "inventory",
         CREATED,

@@ -88,7 +88,7 @@ SENT: Mapping[str, Mapping[str, Any]] = {
     "quantity": {"description": "Units.", "examples": [2]},
     "quantity_change": {"description": "Units more, or, below 0, fewer.", "not": {"const": 0}, "examples": [-3]},
     "reason": {"examples": ["broken in the shop"]},
-    "order_id": {"description": "The order that the units came back from.", "examples": [None]},
+    "order_id": {"description": "The order that shipped what comes back: needed for a `return`.", "examples": [None]},
 }
 """Of what is sent."""
 

@@ -76,16 +76,18 @@ class Feed:
 
         async def receive(item: tuple[str, int]) -> None:
             sku, quantity = item
-            await self._receive("stock", sku, quantity, "purchase", f"{self.run}-stock-{sku}")
+            body = {"quantity": quantity, "reason": "purchase"}
+            await self._add("stock", sku, quantity, "receipts", body, f"{self.run}-stock-{sku}")
 
         await self.phases.each("stock", [one for one in units.items() if one[1]], receive, at_once=self.at_once)
 
     async def take_returns(self, returns: Sequence[Return]) -> None:
-        """Receive the returns."""
+        """Take the returns in, as adjustments: the file does not say which order shipped what comes back."""
 
         async def take(item: tuple[int, Return]) -> None:
             number, one = item
-            await self._receive("returns", one.sku, one.quantity, "return", f"{self.run}-return-{number}")
+            body = {"quantity_change": one.quantity, "reason": f"return {one.invoice}"}
+            await self._add("returns", one.sku, one.quantity, "adjustments", body, f"{self.run}-return-{number}")
 
         await self.phases.each("returns", list(enumerate(returns)), take, at_once=self.at_once)
 
@@ -105,9 +107,8 @@ class Feed:
         if self._expect(answer, "orders", order.invoice, HTTPStatus.ACCEPTED):
             self.placed.append(Placed(order.invoice, answer.body["id"], answer.seconds))
 
-    async def _receive(self, phase: str, sku: str, quantity: int, reason: str, key: str) -> None:
-        body = {"quantity": quantity, "reason": reason}
-        answer = await self.shop.post(f"/inventory/{sku}/receipts", body, who=ADMIN, key=key)
+    async def _add(self, phase: str, sku: str, quantity: int, how: str, body: Mapping[str, Any], key: str) -> None:
+        answer = await self.shop.post(f"/inventory/{sku}/{how}", body, who=ADMIN, key=key)
         if self._expect(answer, phase, sku, HTTPStatus.CREATED):
             self._received[sku] += quantity
 

@@ -50,6 +50,9 @@ class Transaction(Protocol):
     def insert_movement(self, movement: Movement) -> None:
         """Store a movement."""
 
+    def returned(self, order_id: str, sku: str) -> int:
+        """Return how many units of a sku have come back from a locked order."""
+
     def publish(self, messages: Iterable[Message], at: datetime) -> None:
         """Write messages to the outbox."""
 

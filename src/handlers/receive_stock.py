@@ -34,7 +34,7 @@ class ReceiptBody(Body):
 
 @endpoint
 def handler(request: Request) -> Response:
-    """Take the units in."""
+    """Take the units in; what comes back needs the order that shipped it, and 409 when it shipped fewer."""
     caller = request.admin()
     body = read(request, ReceiptBody)
     key = required_key(request, caller, "receive_stock", body)

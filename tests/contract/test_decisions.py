@@ -214,6 +214,33 @@ def test_a_skus_movements_come_newest_first_in_pages(decisions: Any) -> None:
     assert list(decisions.movements("GOLD", 2)) == []
 
 
+def test_what_came_back_is_added_up_by_order_and_sku(decisions: Any) -> None:
+    shipped, other = order(("TEA", 9), ("MILK", 9)), order()
+    insert(decisions, shipped, other)
+    stock(decisions, level("TEA"), level("MILK"))
+    moved = [
+        ("TEA", Kind.RETURN, 3_000_000_000, shipped.id),
+        ("TEA", Kind.RETURN, 1, shipped.id),
+        ("TEA", Kind.PURCHASE, 5, shipped.id),
+        ("TEA", Kind.PURCHASE, 5, None),
+        ("TEA", Kind.ADJUSTMENT, -5, None),
+        ("TEA", Kind.RETURN, 2, other.id),
+        ("MILK", Kind.RETURN, 4, shipped.id),
+    ]
+
+    with decisions.transaction() as tx:
+        for version, (sku, kind, quantity, order_id) in enumerate(moved, 2):
+            tx.insert_movement(Movement(new_id(), sku, kind, quantity, None, order_id, "boss", NOON, version))
+        within = tx.returned(shipped.id, "TEA")
+
+    assert within == 3_000_000_001
+    with decisions.transaction() as tx:
+        assert tx.returned(shipped.id, "TEA") == 3_000_000_001
+        assert tx.returned(shipped.id, "MILK") == 4
+        assert tx.returned(other.id, "TEA") == 2
+        assert tx.returned(other.id, "MILK") == 0
+
+
 def test_a_key_is_claimed_once(decisions: Any) -> None:
     first, second = new_id(), new_id()
 

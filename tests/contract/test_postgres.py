@@ -187,8 +187,49 @@ def _until_somebody_waits(observer: Database) -> None:
         pass
 
 
-def test_a_receipt_does_not_wait_for_an_order_that_is_being_decided(shop: Shop, another: Connect) -> None:
-    """Or both would wait for ever: a receipt has its stock locked when it names its order."""
+def test_who_comes_first_takes_back_the_last_units(shop: Shop, another: Connect) -> None:
+    shipped = shop.shipped(("TEA", 5))
+    workers = [branch(shop, another) for _ in range(16)]
+
+    outcomes = together(16, lambda i: workers[i].take_back("TEA", 1 + i % 2, shipped).quantity)
+
+    taken = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    assert all(isinstance(outcome, int | Conflict) for outcome in outcomes), outcomes
+    assert sum(taken) == 5
+    assert shop.stock("TEA") == (10, 0, 5)
+
+
+def test_one_key_at_the_same_time_makes_one_return(shop: Shop, another: Connect) -> None:
+    shipped = shop.shipped(("TEA", 1))
+    workers = [branch(shop, another) for _ in range(10)]
+
+    returned = together(10, lambda i: workers[i].take_back("TEA", 1, shipped, key=key("k1")))
+
+    assert len({one.id for one in returned}) == 1
+    assert shop.stock("TEA") == (10, 0, 1)
+
+
+def test_returns_and_shipments_of_the_same_goods_do_not_deadlock(shop: Shop, another: Connect) -> None:
+    """Both lock orders before stock."""
+    shop.sell("MILK", on_hand=20)
+    shop.receive("TEA", 10)
+    shipped = [shop.shipped(("TEA", 1), ("MILK", 1)) for _ in range(8)]
+    confirmed = [shop.place(("MILK", 1), ("TEA", 1)) for _ in range(8)]
+    shop.allocate(*[one.id for one in confirmed])
+    workers = [branch(shop, another) for _ in range(16)]
+
+    def work(i: int) -> Collection[object]:
+        if i % 2:
+            return workers[i].ship(*[one.id for one in [*shipped, *confirmed]])
+        return [workers[i].take_back(sku, 1, shipped[i // 2]) for sku in ("MILK", "TEA")]
+
+    outcomes = together(16, work)
+
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    assert shop.stock("TEA") == shop.stock("MILK") == (12, 0, 16)
+
+
+def test_what_refers_to_an_order_does_not_wait_for_whoever_decides_it(shop: Shop, another: Connect) -> None:
     placed = shop.place(("TEA", 1))
     other = another()
     other.connection().execute("SET lock_timeout = '2s'")

@@ -158,9 +158,26 @@ def test_stock_is_received_and_streamed(call: Call, shop: Shop, ministack: Cloud
 
 
 def test_a_return_names_its_order(call: Call, shop: Shop) -> None:
-    order = shop.place(("TEA", 1))
+    shipped = shop.shipped(("TEA", 5))
 
-    assert receive(call, reason="return", order_id=order.id).body["order_id"] == order.id
+    assert receive(call, reason="return", order_id=shipped.id).body["order_id"] == shipped.id
+    again = receive(call, reason="return", order_id=shipped.id, quantity=1)
+    assert again.problem() == (409, "conflict")
+    assert "of which 0 can still come back" in again.body["detail"]
+
+
+def test_nothing_comes_back_of_an_order_that_has_not_shipped(call: Call, shop: Shop) -> None:
+    placed = shop.place(("TEA", 5))
+
+    assert receive(call, reason="return", order_id=placed.id).problem() == (409, "conflict")
+
+
+@pytest.mark.parametrize("change", [{"reason": "return"}, {"order_id": "0191c0de-abcd-7000-8000-000000000000"}])
+def test_a_return_has_an_order_and_a_purchase_has_none(call: Call, shop: Shop, change: dict[str, Any]) -> None:
+    answer = receive(call, **change)
+
+    assert answer.problem() == (400, "invalid-input")
+    assert answer.fields() == ["order_id"]
 
 
 @pytest.mark.parametrize("order_id", ["x", "0191c0de-abcd-7000-8000-000000000000", "\0"])
@@ -239,7 +256,7 @@ def test_an_adjustment_that_breaks_a_rule_is_refused(call: Call, shop: Shop, cha
 
 
 def test_movements_tell_who_when_and_why_newest_first(call: Call, shop: Shop) -> None:
-    order = shop.place(("TEA", 1))
+    order = shop.shipped(("TEA", 5))
     receive(call, reason="return", order_id=order.id)
     adjust(call, -2, reason="a mouse \U0001f42d")
 
@@ -249,8 +266,8 @@ def test_movements_tell_who_when_and_why_newest_first(call: Call, shop: Shop) ->
     moved = first["movements"] + rest["movements"]
     said = [(one["kind"], one["quantity_change"], one["reason"], one["order_id"], one["version"]) for one in moved]
     assert said == [
-        ("adjustment", -2, "a mouse \U0001f42d", None, 3),
-        ("return", 5, None, order.id, 2),
+        ("adjustment", -2, "a mouse \U0001f42d", None, 5),
+        ("return", 5, None, order.id, 4),
         ("purchase", 10, None, None, 1),
     ]
     assert {one["actor"] for one in moved} == {"boss"}

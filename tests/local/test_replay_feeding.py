@@ -205,13 +205,18 @@ async def test_invoices_become_orders_in_file_order_of_their_customers(quiet: Ph
 
 
 async def test_stock_and_returns_add_up_and_every_return_has_its_own_key(quiet: Phases) -> None:
+    """Nobody knows which orders the file's returns are of, so they are adjustments that name their invoice."""
     shop = FakeShop()
     fed = feed(shop, quiet)
     await fed.receive_stock({"TEA": 10, "MILK": 0})
     await fed.take_returns([Return("C1", "TEA", 2), Return("C1", "TEA", 2)])
     assert fed.told().received == {"TEA": 14}
     assert len({key for *_, key in shop.posts}) == 3
-    assert [body["reason"] for _, body, _, _ in shop.posts] == ["purchase", "return", "return"]
+    assert [(path, body["reason"]) for path, body, _, _ in shop.posts] == [
+        ("/inventory/TEA/receipts", "purchase"),
+        *[("/inventory/TEA/adjustments", "return C1")] * 2,
+    ]
+    assert [body["quantity_change"] for _, body, _, _ in shop.posts[1:]] == [2, 2]
 
 
 async def test_products_that_exist_are_fine_and_refusals_are_kept(quiet: Phases) -> None:

@@ -7,6 +7,7 @@ import pytest
 from domain.errors import Conflict, InvalidInput, KeyReused, NotFound
 from domain.inventory.movement import Kind
 from domain.inventory.moving import list_movements
+from domain.orders.order import Status
 from domain.outbox import Topic
 from tests.shop import NOON, Shop, key
 
@@ -33,9 +34,11 @@ def test_a_sku_is_received_however_it_is_spelled(shop: Shop) -> None:
 
 def test_an_inactive_product_can_still_be_received(shop: Shop) -> None:
     """Returns of what is no longer sold."""
+    shipped = shop.shipped(("TEA", 1))
     shop.withdraw("TEA")
 
-    assert shop.receive("TEA", 1, kind=Kind.RETURN).version == 2
+    assert shop.take_back("TEA", 1, shipped).quantity == 1
+    assert shop.receive("TEA", 1).quantity == 1
 
 
 def test_a_sku_that_is_no_product_is_not_found(shop: Shop) -> None:
@@ -43,18 +46,102 @@ def test_a_sku_that_is_no_product_is_not_found(shop: Shop) -> None:
         shop.receive("GOLD", 1)
 
 
-def test_a_return_names_its_order(shop: Shop) -> None:
-    order = shop.place(("TEA", 1))
+def test_a_return_names_its_order_and_is_on_hand_again(shop: Shop) -> None:
+    shipped = shop.shipped(("TEA", 3))
 
-    assert shop.receive("TEA", 1, kind=Kind.RETURN, order_id=order.id).order_id == order.id
+    returned = shop.take_back("TEA", 2, shipped)
+
+    assert (returned.kind, returned.quantity, returned.order_id) == (Kind.RETURN, 2, shipped.id)
+    assert shop.stock("TEA") == (9, 0, 3)
+    assert shop.order(shipped.id) == shipped
 
 
-def test_an_order_that_does_not_exist_is_named(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("kind", "order_id"),
+    [(Kind.RETURN, "nothing"), (Kind.RETURN, None), (Kind.RETURN, ""), (Kind.PURCHASE, "nothing")],
+)
+def test_a_return_needs_an_order_that_exists_and_a_purchase_none(shop: Shop, kind: Kind, order_id: str | None) -> None:
     with pytest.raises(InvalidInput) as error:
-        shop.receive("TEA", 1, kind=Kind.RETURN, order_id="nothing")
+        shop.receive("TEA", 1, kind=kind, order_id=order_id)
 
     assert [one.field for one in error.value.problems] == ["order_id"]
     assert shop.stock("TEA") == (10, 0, 0)
+
+
+def test_a_purchase_belongs_to_no_customers_order(shop: Shop) -> None:
+    with pytest.raises(InvalidInput):
+        shop.receive("TEA", 1, order_id=shop.shipped(("TEA", 1)).id)
+
+
+@pytest.mark.parametrize("status", [one for one in Status if one is not Status.FULFILLED])
+def test_nothing_comes_back_of_an_order_that_has_not_shipped(shop: Shop, status: Status) -> None:
+    order = shop.place(("TEA", 11 if status is Status.REJECTED else 1))
+    if status in (Status.CONFIRMED, Status.REJECTED):
+        shop.allocate(order.id)
+    if status is Status.CANCELLED:
+        shop.cancel(order.id)
+    before = shop.level("TEA")
+
+    with pytest.raises(Conflict, match=status):
+        shop.take_back("TEA", 1, order)
+
+    assert shop.level("TEA") == before
+    assert shop.order(order.id).status is status
+
+
+def test_no_more_comes_back_than_the_order_shipped(shop: Shop) -> None:
+    """Over all its lines of the sku, and over all its returns."""
+    shipped = shop.shipped(("TEA", 2), ("TEA", 3))
+    shop.take_back("TEA", 1, shipped)
+    shop.take_back("TEA", 2, shipped)
+
+    with pytest.raises(Conflict, match="shipped 5 of TEA, of which 2 can still come back: 3 cannot"):
+        shop.take_back("TEA", 3, shipped)
+
+    shop.take_back("TEA", 2, shipped)
+    with pytest.raises(Conflict, match="of which 0 can still come back"):
+        shop.take_back("TEA", 1, shipped)
+    assert shop.stock("TEA") == (10, 0, 5)
+
+
+def test_nothing_comes_back_that_the_order_did_not_hold(shop: Shop) -> None:
+    shop.receive("MILK", 5)
+    shipped = shop.shipped(("TEA", 2))
+
+    with pytest.raises(Conflict, match="shipped 0 of MILK"):
+        shop.take_back("MILK", 1, shipped)
+
+
+def test_each_order_and_each_sku_has_its_own_returns(shop: Shop) -> None:
+    """And purchases and adjustments are none."""
+    shop.receive("MILK", 5)
+    first, second = shop.shipped(("TEA", 1), ("MILK", 1)), shop.shipped(("TEA", 1))
+    shop.adjust("TEA", 1)
+    shop.receive("TEA", 1)
+
+    for sku, shipped in (("TEA", first), ("MILK", first), ("TEA", second)):
+        shop.take_back(sku, 1, shipped)
+        with pytest.raises(Conflict):
+            shop.take_back(sku, 1, shipped)
+
+
+def test_the_same_key_takes_back_once_though_nothing_more_could_come_back(shop: Shop) -> None:
+    shipped = shop.shipped(("TEA", 1))
+
+    first = shop.take_back("TEA", 1, shipped, key=key("k1"))
+
+    assert shop.take_back("TEA", 1, shipped, key=key("k1")) == first
+    assert shop.stock("TEA") == (10, 0, 1)
+
+
+def test_a_refused_return_does_not_use_up_its_key(shop: Shop) -> None:
+    order = shop.place(("TEA", 1))
+    with pytest.raises(Conflict):
+        shop.take_back("TEA", 1, order, key=key("k1"))
+    shop.allocate(order.id)
+    shop.ship(order.id)
+
+    assert shop.take_back("TEA", 1, order, key=key("k1")).order_id == order.id
 
 
 def test_the_same_key_receives_once(shop: Shop) -> None:
@@ -130,8 +217,7 @@ def test_a_refused_adjustment_does_not_use_up_its_key(shop: Shop) -> None:
 def test_movements_are_listed_newest_first_in_pages(shop: Shop) -> None:
     """However orders have changed the stock between them."""
     moved = [shop.receive("TEA", 5), shop.adjust("TEA", -1)]
-    shop.allocate(shop.place(("TEA", 4)).id)
-    moved += [shop.receive("TEA", 1, Kind.RETURN), shop.adjust("TEA", 2)]
+    moved += [shop.take_back("TEA", 1, shop.shipped(("TEA", 4))), shop.adjust("TEA", 2)]
 
     first = list_movements("tea", shop.products, shop.store, 2)
     second = list_movements("tea", shop.products, shop.store, 2, before=first[-1].version)

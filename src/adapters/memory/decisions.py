@@ -11,7 +11,7 @@ from threading import RLock
 
 from domain.decisions import Transaction
 from domain.idempotency import RETENTION, Claim, Key
-from domain.inventory.movement import Movement
+from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, Order, Summary
 from domain.outbox import Message, Publisher, Relayed, Written
@@ -78,6 +78,11 @@ class MemoryTransaction:
     def insert_movement(self, movement: Movement) -> None:
         """Store a movement."""
         self._tables.movements[movement.id] = movement
+
+    def returned(self, order_id: str, sku: str) -> int:
+        """Return how many units of a sku have come back from a locked order."""
+        of_order = [one for one in self._tables.movements.values() if (one.order_id, one.sku) == (order_id, sku)]
+        return sum(one.quantity for one in of_order if one.kind is Kind.RETURN)
 
     def publish(self, messages: Iterable[Message], at: datetime) -> None:
         """Write messages to the outbox."""

@@ -72,7 +72,7 @@ class PostgresTransaction:
     def lock_orders(self, ids: Collection[str]) -> Sequence[Order]:
         """Lock and return those orders that exist, by id.
 
-        Their keys stay: a movement that names an order need not wait, which after its stock would be a deadlock.
+        Their keys stay: what only refers to an order need not wait for whoever decides it.
         """
         rows = self._connection.execute(
             f"SELECT {SUMMARY} FROM orders WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
@@ -126,6 +126,15 @@ class PostgresTransaction:
             " (%(id)s, %(sku)s, %(kind)s, %(quantity)s, %(reason)s, %(order_id)s, %(actor)s, %(at)s, %(version)s)",
             vars(movement),
         )
+
+    def returned(self, order_id: str, sku: str) -> int:
+        """Return how many units of a sku have come back from a locked order."""
+        ((units,),) = self._connection.execute(
+            "SELECT coalesce(sum(quantity), 0)::bigint FROM movements"
+            " WHERE order_id = %s AND sku = %s AND kind = 'return'",
+            [order_id, sku],
+        ).fetchall()
+        return int(units)
 
     def publish(self, messages: Iterable[Message], at: datetime) -> None:
         """Write messages to the outbox."""

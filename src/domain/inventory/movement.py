@@ -22,7 +22,7 @@ class Kind(StrEnum):
 class Movement:
     """Units that came in (`quantity` above 0) or went out (below): why, by whom, and the stock version it made.
 
-    `reason` is in people's own words and belongs to adjustments, `order_id` to receipts; None where there is none.
+    `reason` is in people's own words and belongs to adjustments, `order_id` to returns; None where there is none.
     """
 
     id: str

@@ -12,6 +12,7 @@ from domain.errors import Conflict, FieldProblem, InvalidInput
 from domain.idempotency import Key
 from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import Ledger
+from domain.orders.order import Status
 from domain.outbox import Publisher, deliver
 from domain.ports import Clock, NewId
 
@@ -40,16 +41,16 @@ def move_stock(
 ) -> Movement:
     """Move units once; the same key again returns the first movement.
 
-    Raises NotFound for a sku that is no product, InvalidInput for an order that does not exist, Conflict when
-    fewer units would be left than are promised to orders, KeyReused.
+    Raises NotFound for a sku that is no product; InvalidInput for a return without an order that exists, and for
+    anything else with one; Conflict when fewer units would be left than are promised to orders, or when more would
+    come back than the order shipped; KeyReused.
     """
     sku = get_product(move.sku, products).sku
-    if move.order_id and store.order(move.order_id) is None:
-        raise InvalidInput("no such order", [FieldProblem("order_id", f"there is no order {move.order_id}")])
     movement_id, now = new_id(), clock()
     with store.transaction() as tx:
         claim = tx.claim(move.key, movement_id, now)
         if claim is None:
+            _check_order(tx, sku, move)
             version = _change_stock(tx, sku, move.quantity, now)
             movement = Movement(
                 movement_id, sku, move.kind, move.quantity, move.reason, move.order_id, move.actor, now, version
@@ -69,6 +70,27 @@ def list_movements(
     Raises NotFound for a sku that is no product.
     """
     return store.movements(get_product(sku, products).sku, limit, before)
+
+
+def _check_order(tx: Transaction, sku: str, move: MoveStock) -> None:
+    """Lock a return's order, and see that it shipped the units that come back and have not come back before."""
+    if move.kind is not Kind.RETURN:
+        if move.order_id:
+            raise InvalidInput("only a return has an order", [FieldProblem("order_id", "belongs to returns alone")])
+        return
+    if not move.order_id:
+        raise InvalidInput("a return needs its order", [FieldProblem("order_id", "name the order that shipped it")])
+    order = next(iter(tx.lock_orders([move.order_id])), None)
+    if order is None:
+        raise InvalidInput("no such order", [FieldProblem("order_id", f"there is no order {move.order_id}")])
+    if order.status is not Status.FULFILLED:
+        raise Conflict(f"the order is {order.status}: only what has shipped can come back")
+    shipped = order.quantities.get(sku, 0)
+    left = max(0, shipped - tx.returned(order.id, sku))
+    if move.quantity > left:
+        raise Conflict(
+            f"the order shipped {shipped} of {sku}, of which {left} can still come back: {move.quantity} cannot"
+        )
 
 
 def _change_stock(tx: Transaction, sku: str, quantity: int, now: datetime) -> int:

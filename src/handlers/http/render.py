@@ -134,7 +134,7 @@ class AdjustmentJson(MovedJson):
 
 
 class MovementJson(AdjustmentJson):
-    """A movement of any kind; `reason` belongs to adjustments, `order_id` to receipts."""
+    """A movement of any kind; `reason` belongs to adjustments, `order_id` to returns."""
 
     kind: Kind
     order_id: str | None
