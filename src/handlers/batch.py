@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from domain.errors import Unavailable
+from handlers.failing import note
 from handlers.telemetry import count, logger
 
 T = TypeVar("T")
@@ -15,13 +16,16 @@ T = TypeVar("T")
 Work = Callable[[Sequence[T]], Mapping[int, Exception]]
 """Does a batch at once. Raises when nothing of it was done; else returns the errors of single items by index."""
 
+RESERVE = 8_000
+"""Milliseconds that one item alone and noting what failed may take: a lock is waited for 5 s, a note 2 s."""
+
 
 class WholeBatchProcessor(BatchProcessor, Generic[T]):
     """Parses each record, does all of them at once, and reports each one's own outcome.
 
     When the whole batch fails, each item is done alone, so that a poison message fails alone; when a part that
-    all need is unavailable, all fail at once and come back later. Nothing raises
-    for the batch as a whole: what failed is named in the partial batch response and logged here.
+    all need is unavailable, or there is no time left, all that is left fails at once and comes back later. Nothing
+    raises for the batch as a whole: what failed is named in the partial batch response, logged and noted.
     """
 
     def __init__(self, event_type: EventType, parse: Callable[[Any], T], work: Work[T]) -> None:
@@ -40,33 +44,63 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
             except Exception as error:
                 self._errors[position] = error
         if items:
-            self._do(list(items), list(items.values()))
+            self._do(items)
         self._position = -1
 
-    def _do(self, positions: Sequence[int], items: Sequence[T]) -> None:
+    def _do(self, items: Mapping[int, T]) -> None:
+        """Do all items, by their positions, at once; if that cannot be, each alone."""
         try:
-            errors = self._work(items)
+            return self._at_once(items)
         except Unavailable as error:
-            self._errors |= dict.fromkeys(positions, error)
+            return self._fail(items, error)
         except Exception as error:
             if len(items) == 1:
-                self._errors[positions[0]] = error
-                return
+                return self._fail(items, error)
             logger.warning("the batch failed as a whole; trying each item alone", exc_info=True)
-            for position, item in zip(positions, items, strict=True):
-                self._do([position], [item])
-        else:
-            self._errors |= {positions[index]: error for index, error in errors.items()}
+        return self._one_by_one(items)
+
+    def _one_by_one(self, items: Mapping[int, T]) -> None:
+        left = dict(items)
+        try:
+            for position, item in items.items():
+                self._alone(position, item)
+                del left[position]
+        except Unavailable as error:
+            self._fail(left, error)
+
+    def _alone(self, position: int, item: T) -> None:
+        """Do one item. Raises Unavailable, which is not the item's own failure."""
+        if self.lambda_context.get_remaining_time_in_millis() < RESERVE:
+            raise Unavailable("no time left in this invocation")
+        try:
+            self._at_once({position: item})
+        except Unavailable:
+            raise
+        except Exception as error:
+            self._errors[position] = error
+
+    def _fail(self, items: Mapping[int, T], error: Exception) -> None:
+        self._errors |= dict.fromkeys(items, error)
+
+    def _at_once(self, items: Mapping[int, T]) -> None:
+        positions = list(items)
+        self._errors |= {positions[index]: error for index, error in self._work(list(items.values())).items()}
 
     def _process_record(self, record: dict[str, Any]) -> Any:
         self._position += 1
         data = self._to_batch_type(record, event_type=self.event_type)
         if error := self._errors.get(self._position):
-            logger.error("record failed", record=_identifier(record), exc_info=error)
+            logger.error("record failed", record=identifier(record), exc_info=error)
             count("FailedRecords")
             return self.failure_handler(record=data, exception=(type(error), error, error.__traceback__))
         return self.success_handler(record=data, result=None)
 
+    def _clean(self) -> None:
+        super()._clean()  # type: ignore[no-untyped-call] # as above
+        failed = {identifier(self.records[position]): error for position, error in sorted(self._errors.items())}
+        note(failed, self.lambda_context)
 
-def _identifier(record: dict[str, Any]) -> str:
+
+def identifier(record: Mapping[str, Any]) -> str:
+    """Return a queue's id of a message, or a stream record's shard and sequence number."""
     return str(record.get("messageId") or record.get("eventID"))

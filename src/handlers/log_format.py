@@ -38,6 +38,12 @@ def _traceback(error: BaseException) -> Iterator[str]:
     yield f"{type(error).__qualname__}: {_words(error)}\n"
 
 
+def story(error: BaseException) -> str:
+    """Return in one line the words of an exception and of what it came from."""
+    last, *causes = _chain(error)
+    return "; ".join([_words(last), *(f"from {type(one).__qualname__}: {_words(one)}" for one in causes)])
+
+
 def _words(error: BaseException) -> str:
     library = type(error).__module__.partition(".")[0]
     if library not in QUOTING:

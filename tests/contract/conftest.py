@@ -9,6 +9,7 @@ import pytest
 from adapters.cognito.accounts import CognitoAccounts
 from adapters.cognito.directory import CognitoDirectory
 from adapters.dynamodb.calls import DynamoCalls
+from adapters.dynamodb.failures import DynamoFailures
 from adapters.dynamodb.items import DynamoItems
 from adapters.dynamodb.order_counts import DynamoOrderCounts
 from adapters.dynamodb.stock_view import DynamoStockView
@@ -17,6 +18,7 @@ from adapters.memory.decisions import MemoryDecisions
 from adapters.memory.items import MemoryItems
 from adapters.memory.others import (
     MemoryCalls,
+    MemoryFailures,
     MemoryOrderCounts,
     MemoryProducts,
     MemoryPublisher,
@@ -89,6 +91,15 @@ def calls(request: pytest.FixtureRequest) -> Any:
         return MemoryCalls()
     cloud: Cloud = request.getfixturevalue(request.param)
     return DynamoCalls(cloud.client("dynamodb"), cloud.table("ThrottleTable"))
+
+
+@pytest.fixture(params=["memory", *DYNAMODBS])
+def failures(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return MemoryFailures()
+    cloud: Cloud = request.getfixturevalue(request.param)
+    parallel = {"parallel": 1} if request.param == "moto" else {}
+    return DynamoFailures(cloud.client("dynamodb"), cloud.table("FailuresTable"), **parallel)
 
 
 @pytest.fixture(params=["memory", "ministack"])

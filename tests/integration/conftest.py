@@ -24,6 +24,7 @@ from tests.shop import Shop
 WIRED = {
     "calls": ("calls",),
     "database": ("decisions", "products", "database"),
+    "failures": ("failures",),
     "items": ("items",),
     "messages": ("publisher",),
     "people": ("accounts", "directory"),
@@ -63,6 +64,7 @@ def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
         "ITEMS_TABLE": ministack.table("ItemsTable"),
         "USERS_TABLE": ministack.table("UsersTable"),
         "THROTTLE_TABLE": ministack.table("ThrottleTable"),
+        "FAILURES_TABLE": ministack.table("FailuresTable"),
         "CALLS_PER_MINUTE": "6000",
         "USER_POOL_CLIENT_ID": people["client"],
         "USER_POOL_ID": people["pool"],

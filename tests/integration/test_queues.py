@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.orders.order import Status
+from handlers.wiring.failures import failures as known_failures
 from tests.cloud import Cloud
 from tests.events import failures, sqs
 from tests.shop import Shop, new_id
@@ -179,3 +180,18 @@ def test_a_hundred_orders_are_one_batch(invoke: Invoke, shop: Shop) -> None:
     assert failures(invoke("process_orders", sqs(*[task(one.id) for one in orders]))) == []
 
     assert shop.stock("TEA") == (110, 110, 0)
+
+
+def test_why_a_message_failed_is_kept_beside_the_log(invoke: Invoke, shop: Shop, queue: tuple[str, Status]) -> None:
+    module, _ = queue
+    event = sqs(task(ready(shop, module)), "not json")
+    event["Records"][0]["messageId"] = done = new_id()
+    event["Records"][1]["messageId"] = message = new_id()
+
+    for _ in range(2):
+        assert failures(invoke(module, event)) == [message]
+
+    known = known_failures().find([message, done])
+    assert list(known) == [message]
+    assert (known[message].times, known[message].last.error) == (2, "JSONDecodeError")
+    assert known[message].first_at < known[message].last.at

@@ -177,6 +177,7 @@ RESOURCES = {
     "INVENTORY_TABLE": ("dynamodb:", "InventoryTable"),
     "ORDER_COUNTS_TABLE": ("dynamodb:", "OrderCountsTable"),
     "USERS_TABLE": ("dynamodb:", "UsersTable"),
+    "FAILURES_TABLE": ("dynamodb:", "FailuresTable"),
     "THROTTLE_TABLE": ("dynamodb:", "ThrottleTable"),
     "ITEMS_TABLE": ("dynamodb:", "ItemsTable"),
     "USER_POOL_ID": ("cognito-idp:Admin", "UserPool"),

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from domain.catalog.products import Product
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, Unavailable
 from domain.inventory.projection import OrderStep, Stock
 from domain.inventory.stock import StockLevel
+from domain.letters.failures import Attempt, Failure
 from domain.orders.order import Status
 from domain.outbox import Written
 
@@ -117,3 +118,23 @@ class MemoryCalls:
         key = (operation, client, at.replace(second=0, microsecond=0))
         self._calls[key] += 1
         return self._calls[key]
+
+
+class MemoryFailures:
+    """Failures in a dictionary; while `down`, none can be noted."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, Failure] = {}
+        self.down = False
+
+    def record(self, attempts: Sequence[Attempt]) -> None:
+        """Note the attempts. Raises Unavailable while `down`."""
+        if self.down:
+            raise Unavailable("nothing can be noted now")
+        for one in attempts:
+            before = self._failures.get(one.id, Failure(one, one.at, 0))
+            self._failures[one.id] = Failure(one, before.first_at, before.times + 1)
+
+    def find(self, ids: Collection[str]) -> Mapping[str, Failure]:
+        """Return what is known of these messages, by id."""
+        return {one: self._failures[one] for one in ids if one in self._failures}

@@ -1,0 +1,1 @@
+"""Dead letters: messages that no function could work off, why, and what becomes of them."""
