@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
@@ -11,10 +12,25 @@ from domain.errors import Unavailable
 from handlers.failing import note
 from handlers.telemetry import count, logger
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 T = TypeVar("T")
 
 Work = Callable[[Sequence[T]], Mapping[int, Exception]]
 """Does a batch at once. Raises when nothing of it was done; else returns the errors of single items by index."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A record that cannot be parsed, and why."""
+
+    record: Mapping[str, Any]
+    error: Exception
+
+
+Refuse = Callable[[Mapping[int, Unread], "LambdaContext"], Collection[int]]
+"""Takes what cannot be parsed, by position; returns those that need not come again."""
 
 RESERVE = 8_000
 """Milliseconds that one item alone and noting what failed may take: a lock is waited for 5 s, a note 2 s."""
@@ -28,10 +44,13 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
     raises for the batch as a whole: what failed is named in the partial batch response, logged and noted.
     """
 
-    def __init__(self, event_type: EventType, parse: Callable[[Any], T], work: Work[T]) -> None:
+    def __init__(
+        self, event_type: EventType, parse: Callable[[Any], T], work: Work[T], refuse: Refuse | None = None
+    ) -> None:
         super().__init__(event_type=event_type, raise_on_entire_batch_failure=False)
         self._parse = parse
         self._work = work
+        self._refuse = refuse
         self._errors: dict[int, Exception] = {}
 
     def _prepare(self) -> None:
@@ -43,6 +62,10 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
                 items[position] = self._parse(self._to_batch_type(record, event_type=self.event_type))
             except Exception as error:
                 self._errors[position] = error
+        if self._errors and self._refuse:
+            unread = {position: Unread(self.records[position], error) for position, error in self._errors.items()}
+            for position in self._refuse(unread, self.lambda_context):
+                del self._errors[position]
         if items:
             self._do(items)
         self._position = -1

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import base64
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 
 from adapters.system import now
-from domain.errors import FieldProblem, InvalidInput
 from domain.inventory.projection import OrderStep, newest
 from domain.inventory.stock import StockLevel
-from domain.orders.order import Status
-from handlers.batch import WholeBatchProcessor
+from domain.letters.poison import Poison
+from handlers.batch import Unread, WholeBatchProcessor, identifier
+from handlers.failing import attempt
+from handlers.stream_record import stream_record
 from handlers.telemetry import count, logger
+from handlers.wiring.letters import poison_letters
 from handlers.wiring.views import order_counts, stock_view
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 LOW_STOCK, NAMED = 10, 20
 """A sku is reported when it has at most LOW_STOCK units left; one line names up to NAMED of them."""
-
-
-def _parse(record: KinesisStreamRecord) -> StockLevel | OrderStep:
-    body = record.kinesis.data_as_json()
-    at = datetime.fromisoformat(body["at"])
-    if body["type"] == "stock":
-        return StockLevel(
-            sku=body["sku"],
-            on_hand=int(body["on_hand"]),
-            allocated=int(body["allocated"]),
-            shipped_total=int(body["shipped_total"]),
-            version=int(body["version"]),
-            updated_at=at,
-        )
-    if body["type"] == "order":
-        return OrderStep(body["order_id"], Status(body["status"]), at)
-    raise InvalidInput("not a record of ours", [FieldProblem("type", f"is {body['type']!r}")])
 
 
 def _project(items: Sequence[StockLevel | OrderStep]) -> Mapping[int, Exception]:
@@ -70,16 +54,35 @@ def _report(items: Sequence[StockLevel | OrderStep], levels: Sequence[StockLevel
         logger.warning("low stock", skus=low[:NAMED], number=len(low))
 
 
-processor = WholeBatchProcessor(EventType.KinesisDataStreams, _parse, _project)
+def _bury(unread: Mapping[int, Unread], context: LambdaContext) -> Collection[int]:
+    """Put records that cannot be read among the dead letters, so that their shard goes on; return which are there."""
+    found = [_poison(one, context) for one in unread.values()]
+    arrived = poison_letters().send(found)
+    buried = [position for index, position in enumerate(unread) if index in arrived]
+    for position in buried:
+        logger.error(
+            "record dead-lettered", record=identifier(unread[position].record), exc_info=unread[position].error
+        )
+    count("PoisonRecords", len(buried))
+    return buried
+
+
+def _poison(unread: Unread, context: LambdaContext) -> Poison:
+    said = unread.record["kinesis"]
+    why = attempt(identifier(unread.record), unread.error, context)
+    return Poison(said["partitionKey"], base64.b64decode(said["data"]), why)
+
+
+processor = WholeBatchProcessor(EventType.KinesisDataStreams, stream_record, _project, _bury)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Project the batch; return the records that failed.
+    """Project the batch; return the records that failed. Those that cannot be read are dead letters, and done.
 
     The line "projected" tells that readers see every record of a shard up to `until`, its shard and sequence number.
     """
-    answer = process_partial_response(event=event, record_handler=_parse, processor=processor, context=context)
+    answer = process_partial_response(event=event, record_handler=stream_record, processor=processor, context=context)
     if not answer["batchItemFailures"]:
         logger.info("projected", records=len(event["Records"]), until=event["Records"][-1]["eventID"])
     return answer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from domain.orders.order import Status
 from tests.cloud import Cloud, unique
-from tests.events import failures, kinesis
+from tests.events import Context, failures, kinesis
 from tests.shop import level, new_id
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -43,6 +44,23 @@ def counted(minute: datetime) -> Mapping[Status, int]:
     from handlers.wiring.views import order_counts  # noqa: PLC0415 - as above
 
     return order_counts().counts(minute.replace(second=0))
+
+
+Letters = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def letters(ministack: Cloud, environment: Any) -> Letters:
+    """Return a function that takes the dead letters of the stream."""
+    queue = environment["PROJECTION_DEAD_LETTERS_URL"]
+    ministack.messages(queue)
+    return lambda: [json.loads(one["Body"]) for one in ministack.messages(queue)]
+
+
+def data_of(letter: dict[str, Any]) -> bytes:
+    assert letter["truncated"] is False
+    data = str(letter["data"])
+    return data.encode() if letter["encoding"] == "text" else base64.b64decode(data)
 
 
 def test_the_highest_version_of_each_sku_is_projected(invoke: Any, sku: str) -> None:
@@ -86,23 +104,73 @@ MALFORMED = [
     step("LOST"),
     step(order_id="nobody"),
     {**step(), "at": None},
+    {**step(), "order_id": 7},
+    {**stock("X"), "at": "2026-11-20T12:00:00"},
+    {**stock("X"), "at": "9999-12-31T23:59:59+00:00"},
+    {**stock("X"), "sku": None},
+    {**stock("X"), "sku": ""},
+    {**stock("X"), "sku": "x" * 3000},
+    {**stock("X"), "on_hand": True},
+    {**stock("X"), "on_hand": -1},
+    {**stock("X"), "version": 1.5},
+    {**stock("X"), "version": 10**40},
 ]
 
 
-@pytest.mark.parametrize("malformed", MALFORMED)
-def test_a_malformed_record_fails_alone(invoke: Any, sku: str, malformed: Any, log: Any) -> None:
-    answer = invoke("project_inventory", kinesis(stock(sku), malformed, stock(f"{sku}-B")))
+@pytest.mark.parametrize("malformed", MALFORMED, ids=range(len(MALFORMED)))
+def test_a_malformed_record_becomes_a_letter_and_blocks_nothing(
+    invoke: Any, sku: str, malformed: Any, log: Any, letters: Letters
+) -> None:
+    answer = invoke("project_inventory", kinesis(stock(sku), malformed, stock(f"{sku}-B"), step()))
 
-    assert failures(answer) == ["s1"]
+    assert failures(answer) == []
     assert seen(sku) == seen(f"{sku}-B") == (1, 100)
     assert [line["record"] for line in log() if line["level"] == "ERROR"] == ["shardId-000000000000:s1"]
+    (letter,) = letters()
+    data = malformed if isinstance(malformed, bytes) else json.dumps(malformed).encode()
+    assert data_of(letter) == data
+    assert (letter["event_id"], letter["partition_key"]) == ("shardId-000000000000:s1", "key")
 
 
-def test_a_level_without_time_zone_fails_alone(invoke: Any, sku: str) -> None:
-    naive = {**stock(f"{sku}-N"), "at": "2026-11-20T12:00:00"}
+def test_a_letter_says_why_its_record_cannot_be_read(invoke: Any, letters: Letters) -> None:
+    context = Context(function_name="ProjectInventory")
 
-    assert failures(invoke("project_inventory", kinesis(stock(sku), naive))) == ["s1"]
+    invoke("project_inventory", kinesis(b"not json"), context)
+
+    (letter,) = letters()
+    assert (letter["error"], letter["function"]) == ("JSONDecodeError", "ProjectInventory")
+    assert letter["message"].startswith("Expecting value")
+    assert letter["request_id"] == context.aws_request_id
+    assert datetime.fromisoformat(letter["at"]) >= NOW
+
+
+def test_letters_are_counted(invoke: Any, letters: Letters, capsys: pytest.CaptureFixture[str]) -> None:
+    invoke("project_inventory", kinesis(b"1", b"2", b"3"))
+
+    assert len(letters()) == 3
+    (number,) = [json.loads(line)["PoisonRecords"] for line in capsys.readouterr().out.splitlines() if "Poison" in line]
+    assert number == [3]
+
+
+def test_a_shard_full_of_malformed_records_goes_on(invoke: Any, sku: str, letters: Letters) -> None:
+    """Small ones by ten a call, and large ones alone."""
+    records = [*[f"record {number}".encode() for number in range(25)], *[b"x" * 400_000] * 3, stock(sku)]
+
+    assert failures(invoke("project_inventory", kinesis(*records))) == []
+
     assert seen(sku) == (1, 100)
+    assert sorted(data_of(one) for one in letters()) == sorted(records[:-1], key=bytes)
+
+
+def test_what_cannot_be_put_among_the_letters_fails_and_comes_back(
+    invoke: Any, sku: str, rewire: Any, environment: Any, log: Any
+) -> None:
+    rewire(PROJECTION_DEAD_LETTERS_URL=environment["PROJECTION_DEAD_LETTERS_URL"] + "-gone")
+
+    assert failures(invoke("project_inventory", kinesis(stock(sku), b"not json", step()))) == ["s1"]
+
+    assert seen(sku) == (1, 100)
+    assert "not sent: 1 messages" in [line["message"] for line in log()]
 
 
 def test_a_sku_that_cannot_be_written_fails_with_all_its_records(

@@ -172,6 +172,7 @@ def test_writers_know_the_stream_and_the_queues_that_they_write_to(module: str, 
 RESOURCES = {
     "ORDERS_QUEUE_URL": ("sqs:SendMessage", "OrdersQueue"),
     "SHIPPING_QUEUE_URL": ("sqs:SendMessage", "ShippingQueue"),
+    "PROJECTION_DEAD_LETTERS_URL": ("sqs:", "ProjectionFailures"),
     "STREAM_NAME": ("kinesis:PutRecords", "Stream"),
     "IDEMPOTENCY_TABLE": ("dynamodb:", "IdempotencyTable"),
     "INVENTORY_TABLE": ("dynamodb:", "InventoryTable"),
