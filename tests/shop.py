@@ -18,6 +18,7 @@ from domain.inventory.stock import StockLevel
 from domain.orders.deciding import allocate_orders, ship_orders
 from domain.orders.order import Line, Order, Status
 from domain.orders.placing import PlaceOrder, cancel_order, get_order, place_order
+from domain.orders.sweeping import Swept, sweep_orders
 from domain.outbox import Topic, relay
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -149,6 +150,10 @@ class Shop:
     def relay(self) -> int:
         """Do what the relay's schedule does."""
         return relay(self.store, self.publisher, self.clock)
+
+    def sweep(self, limit: int = 500) -> Swept:
+        """Do what the sweep's schedule does."""
+        return sweep_orders(self.store, self.publisher, self.clock, limit=limit)
 
     def level(self, sku: str = "TEA") -> StockLevel:
         """Return a sku's stock as decided."""

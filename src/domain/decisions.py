@@ -13,7 +13,7 @@ from typing import Protocol
 from domain.idempotency import Claim, Key
 from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
-from domain.orders.order import Event, Order, Summary
+from domain.orders.order import Event, OpenOrders, Order, Summary
 from domain.outbox import Message, Outbox, Written
 
 
@@ -34,6 +34,12 @@ class Transaction(Protocol):
 
     def lock_orders(self, ids: Collection[str]) -> Sequence[Order]:
         """Lock and return those orders that exist, by id."""
+
+    def lock_open_orders(self, since: datetime, before: datetime, limit: int) -> Sequence[Summary]:
+        """Lock and return up to `limit` open orders, last changed from `since` on and before `before`, oldest first.
+
+        Waits for nobody: orders that somebody else has locked are passed over.
+        """
 
     def lock_stock(self, skus: Collection[str]) -> Sequence[StockLevel]:
         """Lock and return the levels of those skus that have one, by sku."""
@@ -78,6 +84,9 @@ class Decisions(Outbox, Protocol):
 
     def orders_of(self, customer_id: str, limit: int, before: str | None = None) -> Sequence[Summary]:
         """Return up to `limit` of a customer's orders, newest first, from those older than the id `before`."""
+
+    def open_orders(self, before: datetime, limit: int) -> OpenOrders:
+        """Count the orders that have been PLACED or CONFIRMED since before that time; return up to `limit` of them."""
 
     def movement(self, movement_id: str) -> Movement | None:
         """Return one movement."""

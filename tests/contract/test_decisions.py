@@ -137,6 +137,56 @@ def test_a_customers_orders_come_newest_first_in_pages(decisions: Any) -> None:
     assert list(decisions.orders_of("nobody", 2)) == []
 
 
+def opened(decisions: Any, *states: Status) -> list[Any]:
+    """Insert an order for each state, which it reached one minute after the one before it."""
+    placed = [order(at=NOON + timedelta(minutes=minute)) for minute in range(len(states))]
+    insert(decisions, *reversed(placed))
+    moved = [one.to(status, one.placed_at) for one, status in zip(placed, states, strict=True)]
+    with decisions.transaction() as tx:
+        tx.save_orders([one for one in moved if one.status is not Status.PLACED])
+    return [one.id for one in placed]
+
+
+def test_open_orders_are_locked_oldest_first_up_to_a_limit(decisions: Any) -> None:
+    """From a time on, and before another; those that have come to an end are none."""
+    ids = opened(decisions, Status.PLACED, *Status, Status.PLACED, Status.CONFIRMED, Status.PLACED)
+    assert list(Status)[:2] == [Status.PLACED, Status.CONFIRMED]
+
+    def found(since: int, before: int, limit: int = 10) -> list[int]:
+        with decisions.transaction() as tx:
+            locked = tx.lock_open_orders(NOON + timedelta(minutes=since), NOON + timedelta(minutes=before), limit)
+        return [ids.index(one.id) for one in locked]
+
+    assert found(0, 60) == [0, 1, 2, 6, 7, 8]
+    assert found(0, 60, limit=2) == [0, 1]
+    assert found(1, 8) == [1, 2, 6, 7]
+    assert found(3, 6) == []
+
+
+def test_orders_of_one_time_come_by_id(decisions: Any) -> None:
+    orders = [order() for _ in range(5)]
+    insert(decisions, *orders[::-1])
+
+    assert [one.id for one in decisions.open_orders(LATER, 10).oldest] == [one.id for one in orders]
+    with decisions.transaction() as tx:
+        assert [one.id for one in tx.lock_open_orders(NOON, LATER, 10)] == [one.id for one in orders]
+
+
+def test_open_orders_are_counted_and_the_oldest_named(decisions: Any) -> None:
+    ids = opened(decisions, *Status, Status.PLACED, Status.CONFIRMED)
+
+    def found(before: int, limit: int) -> tuple[int, list[int]]:
+        some = decisions.open_orders(NOON + timedelta(minutes=before), limit)
+        return some.number, [ids.index(one.id) for one in some.oldest]
+
+    assert found(60, 10) == (4, [0, 1, 5, 6])
+    assert found(60, 3) == (4, [0, 1, 5])
+    assert found(5, 3) == (2, [0, 1])
+    assert found(0, 3) == (0, [])
+    first = decisions.open_orders(NOON + timedelta(minutes=1), 1).oldest[0]
+    assert (first.status, first.updated_at, first.line_count) == (Status.PLACED, NOON, 1)
+
+
 def test_a_new_stock_opens_empty_at_version_0(decisions: Any) -> None:
     with decisions.transaction() as tx:
         assert tx.open_stock("TEA", NOON) == level("TEA", 0, on_hand=0)

@@ -306,6 +306,61 @@ def test_a_relay_that_dies_leaves_its_messages_to_the_next(shop: Shop) -> None:
     assert shop.store.waiting() == 1
 
 
+def test_a_sweep_passes_over_orders_that_somebody_has_in_hand(shop: Shop, another: Connect) -> None:
+    """A decision or another sweep: it neither waits for them nor sends their tasks twice."""
+    orders = [shop.place(("TEA", 1)) for _ in range(6)]
+    shop.clock.tick(hours=1)
+    other = another()
+    other.connection().execute("SET lock_timeout = '1ms'")
+    sweep = Shop(PostgresDecisions(other), shop.products, MemoryPublisher(), shop.clock)
+
+    with shop.store.transaction() as deciding, PostgresDecisions(another()).transaction() as sweeping:
+        deciding.lock_orders([orders[0].id, orders[3].id])
+        first = sweeping.lock_open_orders(shop.clock() - timedelta(hours=2), shop.clock(), 2)
+        assert sweep.sweep().resent == 2
+
+    assert [one.id for one in first] == [orders[1].id, orders[2].id]
+    assert [one["order_id"] for one in sweep.sent(Topic.PLACED)] == [orders[4].id, orders[5].id]
+
+
+class Explaining:
+    """A connection that keeps the plan of each statement."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.plans = ""
+
+    def execute(self, sql: str, parameters: Any = None) -> Any:
+        self.plans += "".join(line for (line,) in self._connection.execute(f"EXPLAIN {sql}", parameters))
+        return self._connection.execute(sql, parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def test_a_sweep_does_not_look_at_orders_that_have_come_to_their_end(inventory: Database) -> None:
+    inventory.execute(
+        "INSERT INTO orders"
+        " (id, customer_id, status, currency, total_minor, line_count, version, placed_at, updated_at)"
+        " SELECT gen_random_uuid(), 'ann', CASE WHEN n %% 5000 = 0 THEN 'PLACED' ELSE 'FULFILLED' END,"
+        " 'GBP', 1, 1, 1, %(noon)s, %(noon)s FROM generate_series(1, 20000) AS n",
+        {"noon": NOON},
+    )
+    inventory.execute("ANALYZE orders")
+    store, later = PostgresDecisions(inventory), NOON + timedelta(hours=1)
+    real = inventory.connection()
+    inventory._connection = explaining = Explaining(real)  # type: ignore[assignment] # passes everything on
+    try:
+        with store.transaction() as tx:
+            assert len(tx.lock_open_orders(NOON, later, 500)) == 4
+        assert store.open_orders(later, 20).number == 4
+    finally:
+        inventory._connection = real
+
+    assert explaining.plans.count("Index Scan using open_orders on orders") == 2
+    assert "Seq Scan" not in explaining.plans
+
+
 class Counting:
     """A connection that counts its statements."""
 

@@ -100,8 +100,9 @@ def test_lines_of_the_next_request_carry_the_next_id(call: Call, lines: Lines) -
         ("update_stocks", sqs("not json", {"order_id": "no order"}, {"order_id": unique()})),
         ("project_inventory", kinesis(b"not json", {"type": "weather", "at": "2026-11-20T12:00:00+00:00"})),
         ("relay_outbox", {}),
+        ("sweep_orders", {}),
     ],
-    ids=["process_orders", "update_stocks", "project_inventory", "relay_outbox"],
+    ids=["process_orders", "update_stocks", "project_inventory", "relay_outbox", "sweep_orders"],
 )
 def test_every_line_of_an_invocation_carries_its_id(invoke: Any, lines: Lines, module: str, event: Any) -> None:
     """Of records that fail, too, and without the id of a request that the worker has answered before."""

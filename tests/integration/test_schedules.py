@@ -63,6 +63,44 @@ def test_what_cannot_be_sent_waits(invoke: Any, shop: Shop, rewire: Any) -> None
     assert invoke("relay_outbox", {}) == {"relayed": 1, "waiting": 1}
 
 
+def test_orders_whose_message_died_are_sent_again_and_stuck_ones_reported(
+    invoke: Any, shop: Shop, ministack: Cloud, environment: Any, log: Any, capsys: Any
+) -> None:
+    waiting, stuck = (
+        Shop(shop.store, shop.products, MemoryPublisher(), lambda age=age: now() - age)
+        for age in (timedelta(hours=1), timedelta(hours=3))
+    )
+    placed, confirmed = waiting.place(("TEA", 1)), waiting.place(("TEA", 1))
+    waiting.allocate(confirmed.id)
+    lost = [stuck.place(("TEA", 1)).id for _ in range(21)]
+
+    assert invoke("sweep_orders", {}) == {"resent": 2, "stuck": 21}
+
+    for queue, order in (("ORDERS_QUEUE_URL", placed), ("SHIPPING_QUEUE_URL", confirmed)):
+        sent = [json.loads(one["Body"])["order_id"] for one in ministack.messages(environment[queue])]
+        assert order.id in sent
+        assert not set(lost) & set(sent)
+    assert shop.store.waiting() == 0
+    (line,) = [line for line in log() if line["level"] == "ERROR"]
+    assert "redrive its dead-letter queue" in line["message"]
+    assert (line["number"], [one["id"] for one in line["oldest"]]) == (21, lost[:20])
+    assert {one["status"] for one in line["oldest"]} == {"PLACED"}
+    assert metrics(capsys) == {"OrdersResent": 2, "OrdersStuck": 21}
+
+
+def test_a_sweep_that_finds_nothing_says_so(invoke: Any, shop: Shop, log: Any, capsys: Any) -> None:
+    assert invoke("sweep_orders", {}) == {"resent": 0, "stuck": 0}
+    assert metrics(capsys) == {"OrdersResent": 0, "OrdersStuck": 0}
+    assert not [line for line in log() if line["level"] == "ERROR"]
+
+
+def metrics(capsys: Any) -> dict[str, float]:
+    """Return the metrics that were emitted, by name."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    named = [(one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], one) for one in lines]
+    return {name: one[name][0] for name, one in named}
+
+
 @pytest.fixture
 def clean_view(ministack: Cloud, environment: Any) -> Any:
     """Return the view behind the handlers, empty."""

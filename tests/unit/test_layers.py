@@ -47,6 +47,7 @@ NEEDS = {
     "process_orders": {"boto3", "psycopg"},
     "update_stocks": {"boto3", "psycopg"},
     "relay_outbox": {"boto3", "psycopg"},
+    "sweep_orders": {"boto3", "psycopg"},
     "receive_stock": {"boto3", "psycopg", "pydantic"},
     "adjust_stock": {"boto3", "psycopg", "pydantic"},
     "list_movements": {"boto3", "psycopg"},

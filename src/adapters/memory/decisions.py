@@ -13,7 +13,7 @@ from domain.decisions import Transaction
 from domain.idempotency import RETENTION, Claim, Key
 from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import StockLevel
-from domain.orders.order import Event, Order, Summary
+from domain.orders.order import Event, OpenOrders, Order, Status, Summary
 from domain.outbox import Message, Publisher, Relayed, Written
 
 
@@ -56,6 +56,10 @@ class MemoryTransaction:
     def lock_orders(self, ids: Collection[str]) -> Sequence[Order]:
         """Return those orders that exist, by id."""
         return [self._tables.orders[one] for one in sorted(set(ids)) if one in self._tables.orders]
+
+    def lock_open_orders(self, since: datetime, before: datetime, limit: int) -> Sequence[Summary]:
+        """Return up to `limit` open orders, last changed from `since` on and before `before`, oldest first."""
+        return [order for order in _open(self._tables, before) if order.updated_at >= since][:limit]
 
     def lock_stock(self, skus: Collection[str]) -> Sequence[StockLevel]:
         """Return the levels of those skus that have one, by sku."""
@@ -122,6 +126,11 @@ class MemoryDecisions:
         older = [order for order in own if before is None or order.id < before]
         return sorted(older, key=lambda order: order.id, reverse=True)[:limit]
 
+    def open_orders(self, before: datetime, limit: int) -> OpenOrders:
+        """Count the orders that have been PLACED or CONFIRMED since before that time; return up to `limit` of them."""
+        found = _open(self._tables, before)
+        return OpenOrders(len(found), found[:limit])
+
     def movement(self, movement_id: str) -> Movement | None:
         """Return one movement."""
         return self._tables.movements.get(movement_id)
@@ -167,3 +176,8 @@ class MemoryDecisions:
     def outbox(self) -> Mapping[int, Written]:
         """What waits, for tests to look at."""
         return {number: written for number, (written, _) in self._tables.outbox.items()}
+
+
+def _open(tables: Tables, before: datetime) -> list[Order]:
+    waiting = [order for order in tables.orders.values() if order.status in (Status.PLACED, Status.CONFIRMED)]
+    return sorted((order for order in waiting if order.updated_at < before), key=lambda one: (one.updated_at, one.id))

@@ -12,6 +12,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.transaction import (
     LEVEL,
     MOVEMENT,
+    OPEN,
     SUMMARY,
     PostgresTransaction,
     is_uuid,
@@ -24,7 +25,7 @@ from adapters.postgres.transaction import (
 from domain.decisions import Transaction
 from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
-from domain.orders.order import Event, Order, Status, Summary
+from domain.orders.order import Event, OpenOrders, Order, Status, Summary
 from domain.outbox import Message, Publisher, Relayed, Topic, Written
 
 
@@ -64,6 +65,15 @@ class PostgresDecisions:
             [customer_id, *values, limit],
         )
         return [order(row) for row in rows]
+
+    def open_orders(self, before: datetime, limit: int) -> OpenOrders:
+        """Count the orders that have been PLACED or CONFIRMED since before that time; return up to `limit` of them."""
+        rows = self._database.query(
+            f"SELECT count(*) OVER (), {SUMMARY} FROM orders WHERE {OPEN} AND updated_at < %s"
+            " ORDER BY updated_at, id LIMIT %s",
+            [before, limit],
+        )
+        return OpenOrders(rows[0][0] if rows else 0, [order(row[1:]) for row in rows])
 
     def movement(self, movement_id: str) -> Movement | None:
         """Return one movement."""

@@ -12,12 +12,14 @@ from adapters.postgres.database import Connection
 from domain.idempotency import RETENTION, Claim, Key
 from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import StockLevel
-from domain.orders.order import Line, Order, Reason, Status
+from domain.orders.order import Line, Order, Reason, Status, Summary
 from domain.outbox import Message, Written
 from domain.ports import ID
 
 SUMMARY = "id::text, customer_id, status, reason, currency, total_minor, line_count, placed_at, updated_at, version"
 MOVEMENT = "id::text, sku, kind, quantity, reason, order_id::text, actor, at, version"
+OPEN = "status IN ('PLACED', 'CONFIRMED')"
+"""Word for word the condition of the index that finds these orders."""
 LEVEL = "sku, on_hand, allocated, shipped_total, version, updated_at"
 
 
@@ -79,6 +81,15 @@ class PostgresTransaction:
             [[one for one in ids if is_uuid(one)]],
         ).fetchall()
         return with_lines(self._connection, [order(row) for row in rows])
+
+    def lock_open_orders(self, since: datetime, before: datetime, limit: int) -> Sequence[Summary]:
+        """Lock and return up to `limit` open orders, last changed from `since` on and before `before`, oldest first."""
+        rows = self._connection.execute(
+            f"SELECT {SUMMARY} FROM orders WHERE {OPEN} AND updated_at >= %s AND updated_at < %s"
+            " ORDER BY updated_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
+            [since, before, limit],
+        ).fetchall()
+        return [order(row) for row in rows]
 
     def lock_stock(self, skus: Collection[str]) -> Sequence[StockLevel]:
         """Lock and return the levels of those skus that have one, by sku."""

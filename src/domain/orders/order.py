@@ -8,7 +8,7 @@ PLACED ──► CONFIRMED ──► FULFILLED
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -67,6 +67,18 @@ class Summary:
     updated_at: datetime
     version: int = 1
 
+    def task(self, topic: Topic) -> Message:
+        """Return the message that asks for this order's next step; the receiver reads the order itself."""
+        return Message(topic, self.id, {"order_id": self.id})
+
+
+@dataclass(frozen=True)
+class OpenOrders:
+    """Orders that are PLACED or CONFIRMED: how many, and some of them, those first that have been so for longest."""
+
+    number: int
+    oldest: Sequence[Summary]
+
 
 @dataclass(frozen=True)
 class Order(Summary):
@@ -106,7 +118,3 @@ class Order(Summary):
             "at": self.updated_at.isoformat(),
         }
         return Message(Topic.EVENTS, self.id, body)
-
-    def task(self, topic: Topic) -> Message:
-        """Return the message that asks for this order's next step; the receiver reads the order itself."""
-        return Message(topic, self.id, {"order_id": self.id})

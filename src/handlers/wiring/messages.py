@@ -14,6 +14,6 @@ QUEUES = {Topic.PLACED: "ORDERS_QUEUE_URL", Topic.CONFIRMED: "SHIPPING_QUEUE_URL
 
 @cache
 def publisher() -> AwsPublisher:
-    """Return the publisher to those queues that this function may send to, and to the stream."""
+    """Return the publisher to those queues that this function may send to, and to the stream, if it may."""
     queues = {topic: os.environ[name] for topic, name in QUEUES.items() if name in os.environ}
-    return AwsPublisher(client("sqs"), client("kinesis"), queues, os.environ["STREAM_NAME"])
+    return AwsPublisher(client("sqs"), client("kinesis"), queues, os.environ.get("STREAM_NAME", ""))
