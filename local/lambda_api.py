@@ -17,6 +17,7 @@ from aiohttp import web
 
 from local.listening import port_of, serve
 from local.model import Invocation, Invoke
+from local.state import LocalError
 
 SYNC_LIMIT = 6 * 1024 * 1024
 """Bytes of a payload that is waited for ("Lambda quotas", invocation payload)."""
@@ -33,8 +34,9 @@ _log = logging.getLogger(__name__)
 class LambdaApi:
     """Invoke on one port, and `GET /status`.
 
-    `functions` gives what is deployed by logical id, `status` what /status answers as JSON. An Event invocation
-    that fails is tried again after each of `retry_delays` (seconds), then logged and dropped.
+    `functions` gives what is deployed by logical id, `status` what /status answers as JSON (503 when it raises
+    LocalError). An Event invocation that fails is tried again after each of `retry_delays` (seconds), then
+    logged and dropped.
     """
 
     def __init__(
@@ -72,7 +74,11 @@ class LambdaApi:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _show_status(self, _: web.Request) -> web.Response:
-        return web.json_response(await self._status(), dumps=lambda value: json.dumps(value, default=str))
+        try:
+            status = await self._status()
+        except LocalError as error:
+            return web.json_response({"Message": str(error)}, status=503)
+        return web.json_response(status, dumps=lambda value: json.dumps(value, default=str))
 
     async def _handle(self, request: web.Request) -> web.Response:
         try:

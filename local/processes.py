@@ -6,14 +6,17 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from local.state import LocalError, State
+
+Spawn = Callable[[], Awaitable[asyncio.subprocess.Process]]
 
 
 def free_port() -> int:
@@ -24,13 +27,18 @@ def free_port() -> int:
         return port
 
 
+COMING_BACK = 20.0
+"""Seconds in which a process that is started anew must listen."""
+
+
 class Child:
     """One long-lived child process in a process group of its own."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path, again: Spawn) -> None:
         self.name = name
         self._process = process
         self._log = log
+        self._again = again
 
     @classmethod
     async def start(
@@ -38,20 +46,8 @@ class Child:
     ) -> Child:
         """Start it with its output in log/NAME.log."""
         log = state.log / f"{name}.log"
-        with log.open("ab") as output:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=dict(env),
-                cwd=state.tmp,
-                start_new_session=True,
-                **options,
-            )
-        with suppress(psutil.NoSuchProcess):
-            state.remember_child(process.pid, psutil.Process(process.pid).create_time())
-        return cls(name, process, log)
+        spawn = partial(_spawn, command, state, log, env, options)
+        return cls(name, await spawn(), log, spawn)
 
     @property
     def pid(self) -> int:
@@ -76,6 +72,26 @@ class Child:
         """Wait until it ends."""
         await self._process.wait()
 
+    async def keep(self, port: int, say: Callable[[str], None]) -> None:
+        """Start it anew whenever it ends. Raises LocalError when it does not come to listen any more."""
+        while True:
+            await self.wait()
+            say(f"{self.died()}; it is started again")
+            await self._come_back(port)
+            say(f"{self.name} is back")
+
+    async def _come_back(self, port: int) -> None:
+        """Start it until it listens: what its last self left running may stand in its way for a moment."""
+        deadline = asyncio.get_running_loop().time() + COMING_BACK
+        while True:
+            self._process = await self._again()
+            try:
+                return await self.listening(port)
+            except LocalError:
+                if self._process.returncode is None or asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
+
     def died(self) -> LocalError:
         """Return what to say of its unexpected end."""
         lines = self._log.read_text(errors="replace").strip().splitlines()
@@ -93,3 +109,22 @@ class Child:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
+
+
+async def _spawn(
+    command: Sequence[str], state: State, log: Path, env: Mapping[str, str], options: Mapping[str, Any]
+) -> asyncio.subprocess.Process:
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(env),
+            cwd=state.tmp,
+            start_new_session=True,
+            **options,
+        )
+    with suppress(psutil.NoSuchProcess):
+        state.remember_child(process.pid, psutil.Process(process.pid).create_time())
+    return process

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,8 @@ from local.processes import Child, free_port
 from local.reading import read_back
 from local.sources.queues import QueuePoller
 from local.sources.schedules import Scheduler
-from local.sources.streams import StreamPoller
+from local.sources.streams import Checkpoints, StreamPoller
+from local.sources.supervising import Supervised
 from local.state import LocalError, StackInfo, State
 from local.status import StatusReport
 from local.template import code_folders, translate
@@ -68,7 +69,8 @@ class Stack:
         self._step = step
         self._remark = remark
         self._exit = AsyncExitStack()
-        self._children: list[Child] = []
+        self._lasting: list[asyncio.Task[None]] = []
+        self._pollers: list[Supervised[QueuePoller] | Supervised[StreamPoller]] = []
         self._aws = Emulator(free_port(), state.tmp)
 
     async def start(self) -> StackInfo:
@@ -94,8 +96,8 @@ class Stack:
         resources = await asyncio.to_thread(physical_ids, self._aws.client)
         functions.warm(_first_needed(deployment))
         self._rest = functools.partial(functions.rest, keep=_first_needed(deployment))
-        pollers = self._consume(deployment, functions, log)
-        lambda_url = await self._serve_lambda(deployment, functions, pollers, cluster, resources)
+        self._consume(deployment, functions, log)
+        lambda_url = await self._serve_lambda(deployment, functions, cluster, resources)
         url = await self._serve_http(deployment, functions, log)
         return StackInfo(
             pid=os.getpid(),
@@ -120,25 +122,40 @@ class Stack:
         """End the workers that only the start needed, so that an idle stack is small."""
         self._rest()
 
-    async def broken(self) -> LocalError:
-        """Wait until PostgreSQL or the emulated AWS ends by itself, and return what to say."""
-        waits = {asyncio.create_task(child.wait()): child for child in self._children}
-        try:
-            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            return waits[next(iter(done))].died()
-        finally:
-            for wait in waits:
-                wait.cancel()
+    async def broken(self) -> None:
+        """Wait until a part ends that cannot be started anew, and raise LocalError saying which."""
+        done, _ = await asyncio.wait(self._lasting, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            part.result()
+
+    def kill_pollers(self, kind: type[QueuePoller | StreamPoller]) -> None:
+        """Kill the pollers of all queues, or of all streams; others take over."""
+        for supervised in self._pollers:
+            if isinstance(supervised.poller, kind):
+                supervised.kill()
 
     async def _start_postgres(self) -> Cluster:
         cluster = Cluster(self._state.postgres / "data", free_port())
         await asyncio.to_thread(cluster.create)
         command, options = cluster.command()
-        await self._child("postgresql", command, {}, options, cluster.port, signal.SIGINT)
+        child = await self._child("postgresql", command, {}, options, cluster.port, signal.SIGINT)
+        self._watch(child.keep(cluster.port, self._remark))
         return cluster
 
     async def _start_emulator(self) -> None:
-        await self._child("aws", self._aws.command(), self._aws.settings(), {}, self._aws.port, signal.SIGTERM)
+        child = await self._child("aws", self._aws.command(), self._aws.settings(), {}, self._aws.port, signal.SIGTERM)
+        self._watch(_must_not_end(child))  # its state would be lost
+
+    def _watch(self, part: Coroutine[Any, Any, None]) -> None:
+        """Watch over a part until the stack stops, and never longer than that."""
+        task = asyncio.create_task(part)
+        self._lasting.append(task)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._exit.push_async_callback(end)
 
     async def _child(
         self,
@@ -148,13 +165,13 @@ class Stack:
         options: Mapping[str, Any],
         port: int,
         gently: signal.Signals,
-    ) -> None:
+    ) -> Child:
         home = str(self._state.tmp)
         env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", **settings}
         child = await Child.start(name, command, self._state, env, options)
         self._exit.push_async_callback(child.stop, gently)
         await child.listening(port)
-        self._children.append(child)
+        return child
 
     def _deploy(self, template: dict[str, Any], cluster: Cluster) -> Deployment:
         secret = self._aws.client("secretsmanager").create_secret(
@@ -182,19 +199,16 @@ class Stack:
             idle_seconds=IDLE_SECONDS,
         )
 
-    def _consume(
-        self, deployment: Deployment, functions: Functions, log: FunctionLog
-    ) -> list[QueuePoller | StreamPoller]:
+    def _consume(self, deployment: Deployment, functions: Functions, log: FunctionLog) -> None:
         sqs, kinesis = self._aws.client("sqs"), self._aws.client("kinesis")
-        pollers: list[QueuePoller | StreamPoller] = [
-            *(QueuePoller(one, sqs=sqs, invoke=functions.invoke, say=log.say) for one in deployment.queues),
-            *(
-                StreamPoller(one, kinesis=kinesis, sqs=sqs, invoke=functions.invoke, say=log.say)
-                for one in deployment.streams
-            ),
-        ]
+        both = {"sqs": sqs, "invoke": functions.invoke, "say": log.say}
+        for queue in deployment.queues:
+            self._pollers.append(Supervised(functools.partial(QueuePoller, queue, **both), log.say))
+        for stream in deployment.streams:
+            kept = {"kinesis": kinesis, "checkpoints": Checkpoints()}
+            self._pollers.append(Supervised(functools.partial(StreamPoller, stream, **kept, **both), log.say))
         schedulers = [Scheduler(one, invoke=functions.invoke, say=log.say) for one in deployment.schedules]
-        tasks = [asyncio.create_task(one.run()) for one in (*pollers, *schedulers)]
+        tasks = [asyncio.create_task(one.run()) for one in (*self._pollers, *schedulers)]
 
         async def end() -> None:
             for task in tasks:
@@ -202,13 +216,11 @@ class Stack:
             await asyncio.wait(tasks, timeout=2.5)
 
         self._exit.push_async_callback(end)
-        return pollers
 
     async def _serve_lambda(
         self,
         deployment: Deployment,
         functions: Functions,
-        pollers: list[QueuePoller | StreamPoller],
         cluster: Cluster,
         resources: Mapping[str, str],
     ) -> str:
@@ -219,7 +231,7 @@ class Stack:
             sqs=self._aws.client("sqs"),
             database=cluster.secret(),
             functions=functions,
-            pollers=pollers,
+            pollers=self._pollers,
         )
         api = LambdaApi(invoke=functions.invoke, functions=lambda: deployment.functions, status=status, region=REGION)
         return await self._listen(api, 0)
@@ -235,6 +247,11 @@ class Stack:
             raise _busy(port) if error.errno == errno.EADDRINUSE else error from error
         self._exit.push_async_callback(server.stop)
         return f"http://{HOST}:{chosen}"
+
+
+async def _must_not_end(child: Child) -> None:
+    await child.wait()
+    raise child.died()
 
 
 def _first_needed(deployment: Deployment) -> set[str]:

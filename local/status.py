@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -12,6 +13,8 @@ from local.functions.service import Functions
 from local.model import Deployment
 from local.sources.queues import QueuePoller
 from local.sources.streams import StreamPoller
+from local.sources.supervising import Supervised
+from local.state import LocalError
 
 DEPTHS = {
     "visible": "ApproximateNumberOfMessages",
@@ -34,7 +37,7 @@ class StatusReport:
         sqs: Any,
         database: Mapping[str, Any],
         functions: Functions,
-        pollers: list[QueuePoller | StreamPoller],
+        pollers: Sequence[Supervised[QueuePoller] | Supervised[StreamPoller]],
     ) -> None:
         self._consumed = {source.queue_arn.rpartition(":")[2] for source in deployment.queues}
         self._queues = queues
@@ -44,12 +47,16 @@ class StatusReport:
         self._pollers = pollers
 
     async def __call__(self) -> Mapping[str, Any]:
-        """Return the status; `settled` when nothing waits and nothing is under way."""
+        """Return the status; `settled` when nothing waits and nothing is under way.
+
+        Raises LocalError while PostgreSQL does not answer.
+        """
         depths = await asyncio.to_thread(self._depths)
         outbox = await asyncio.to_thread(self._outbox)
         consumed = {name: depth for name, depth in depths.items() if self._is_consumed(name)}
         dead = {name: depth["visible"] + depth["in_flight"] for name, depth in depths.items() if name not in consumed}
-        streams = [poller for poller in self._pollers if isinstance(poller, StreamPoller)]
+        pollers = [one.poller for one in self._pollers]
+        streams = [poller for poller in pollers if isinstance(poller, StreamPoller)]
         streams_idle = all([await poller.caught_up() for poller in streams])  # asked after the outbox was seen
         return {
             "settled": streams_idle and not outbox and not any(sum(depth.values()) for depth in consumed.values()),
@@ -57,7 +64,7 @@ class StatusReport:
             "dead_letters": dead,
             "outbox": outbox,
             "streams_idle": streams_idle,
-            "sources": [poller.status() for poller in self._pollers],
+            "sources": [poller.status() for poller in pollers],
             "functions": dict(sorted(self._functions.status().items())),
         }
 
@@ -72,13 +79,24 @@ class StatusReport:
         return {name: int(found[attribute]) for name, attribute in DEPTHS.items()}
 
     def _outbox(self) -> int:
-        with psycopg.connect(
-            host=self._database["host"],
-            port=self._database["port"],
-            user=self._database["username"],
-            password=self._database["password"],
-            dbname="inventory",
-            autocommit=True,
-        ) as connection:
+        with (
+            _answering(),
+            psycopg.connect(
+                host=self._database["host"],
+                port=self._database["port"],
+                user=self._database["username"],
+                password=self._database["password"],
+                dbname="inventory",
+                autocommit=True,
+            ) as connection,
+        ):
             row = connection.execute("SELECT count(*) FROM outbox").fetchone()
         return int(row[0]) if row else 0
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise LocalError(f"the database does not answer: {error}") from error

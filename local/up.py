@@ -17,9 +17,12 @@ from rich.status import Status
 from rich.table import Table
 
 from local.demo import CODE, Demo
-from local.stack import Options, Stack, running
+from local.sources import QueuePoller, StreamPoller
+from local.stack import Options, running
 from local.state import LocalError, SignIn, StackInfo, State
 
+KILLS = {signal.SIGUSR1: StreamPoller, signal.SIGUSR2: QueuePoller}
+"""Pollers are no processes that could be killed: these signals to this one do it, for tests of what survives."""
 SKU = "85123A"
 """A product of every stack, for the lines to paste."""
 
@@ -84,13 +87,11 @@ async def _run(state: State, options: Options, console: Console) -> None:
             progress.step("ready")
             progress.end()
             _show(filled, console)
-            await _until_broken(stack)
+            for number, kind in KILLS.items():
+                asyncio.get_running_loop().add_signal_handler(number, stack.kill_pollers, kind)
+            await stack.broken()
     finally:
         progress.end()
-
-
-async def _until_broken(stack: Stack) -> None:
-    raise await stack.broken()
 
 
 class Filled:

@@ -57,6 +57,10 @@ class Calls:
         self._executor.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(wait, tuple(self._under_way), GRACE)
 
+    def drop(self) -> None:
+        """Take no more calls, and wait for none."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
 
 class Outage:
     """A source's trouble with AWS: said once when it begins and once when all of its parts work again."""
@@ -103,3 +107,8 @@ class InFlight:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    def drop(self) -> None:
+        """Cancel every task at once."""
+        for task in self._tasks:
+            task.cancel()

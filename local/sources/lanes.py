@@ -58,6 +58,26 @@ class Lane:
         return batch
 
 
+class Checkpoint:
+    """Up to which record, in the order of the shard, all are done: None as long as the first is not."""
+
+    def __init__(self) -> None:
+        self.sequence: str | None = None
+        self._open: deque[str] = deque()
+        self._done: set[str] = set()
+
+    def read(self, entries: Sequence[Entry]) -> None:
+        """Note the next records of the shard."""
+        self._open.extend(entry.sequence for entry in entries)
+
+    def done(self, entries: Sequence[Entry]) -> None:
+        """Note that records are done, which another lane's, before them, may not be yet."""
+        self._done.update(entry.sequence for entry in entries)
+        while self._open and self._open[0] in self._done:
+            self.sequence = self._open.popleft()
+            self._done.remove(self.sequence)
+
+
 class ReadAhead:
     """What a shard's reader is ahead of its lanes, within bounds.
 
@@ -73,7 +93,13 @@ class ReadAhead:
         self._changed = asyncio.Condition()
         self._more = True
         self._ended = False
+        self._checkpoint = Checkpoint()
         self.behind = 0
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The sequence number up to which every record that was put is done."""
+        return self._checkpoint.sequence
 
     @property
     def lanes(self) -> Sequence[Lane]:
@@ -82,6 +108,7 @@ class ReadAhead:
 
     async def put(self, entries: Sequence[Entry], *, more: bool) -> None:
         """Add records that were read; `more` is whether the reader will go on at once if it has room."""
+        self._checkpoint.read(entries)
         for entry in entries:
             self._lanes[crc32(entry.key.encode()) % len(self._lanes)].put(entry)
             self._bytes_left -= entry.size
@@ -115,6 +142,7 @@ class ReadAhead:
 
     async def done(self, entries: Sequence[Entry]) -> None:
         """Note that records were processed or discarded."""
+        self._checkpoint.done(entries)
         self.behind -= len(entries)
         self._records_left += len(entries)
         self._bytes_left += sum(entry.size for entry in entries)

@@ -37,23 +37,24 @@ class QueuePoller:
         self._sqs = sqs
         self._invoke = invoke
         self._say = say
-        self._name = f"{source.queue_arn.rpartition(':')[2]} -> {source.function}"
+        self.name = f"{source.queue_arn.rpartition(':')[2]} -> {source.function}"
         self._slots = asyncio.Semaphore(concurrency)
         # A thread for the long poll, and one for each batch, which deletes with one call at a time.
-        self._calls = Calls(self._name, threads=1 + min(concurrency, MOST_THREADS))
+        self._calls = Calls(self.name, threads=1 + min(concurrency, MOST_THREADS))
         self._tally = Tally()
-        self._outage = Outage(self._name, say, self._tally)
+        self._outage = Outage(self.name, say, self._tally)
         self._gathering = Gathering(source.batch_size, source.window)
         self._receiving: asyncio.Task[list[Message]] | None = None
         self._in_flight = InFlight()
         self._url = ""
         self._visibility = 0.0
+        self._killed = False
 
     async def run(self) -> None:
         """Poll until cancelled.
 
         Then invocations get a grace to end and be acknowledged, and messages that no function has seen
-        are made visible again at once.
+        are made visible again at once; not so for a poller that was killed.
         """
         try:
             await self._find_queue()
@@ -61,8 +62,17 @@ class QueuePoller:
                 await self._slots.acquire()
                 self._start(await self._next_batch())
         finally:
-            await asyncio.gather(self._in_flight.finish(), self._give_back())
-            await self._calls.close()
+            if not self._killed:
+                await asyncio.gather(self._in_flight.finish(), self._give_back())
+                await self._calls.close()
+
+    def kill(self) -> None:
+        """Forget everything at once: what was received comes again after its visibility timeout."""
+        self._killed = True
+        self._in_flight.drop()
+        self._calls.drop()
+        if self._receiving is not None:
+            self._receiving.cancel()
 
     def status(self) -> dict[str, Any]:
         """Return messages `in_flight` and `waiting` for their batch, `batches`, `failures`, `last_error`."""
@@ -152,7 +162,7 @@ class QueuePoller:
         verdict = judge(answer, known, reported=self._source.reports_item_failures)
         if verdict.failed:
             self._tally.batch_failed(verdict.why)
-            self._say(f"{self._name}: {len(verdict.failed)} of {len(batch)} messages failed ({verdict.why})")
+            self._say(f"{self.name}: {len(verdict.failed)} of {len(batch)} messages failed ({verdict.why})")
         return [message for message in batch if message.id not in verdict.failed]
 
     async def _delete(self, messages: list[Message]) -> None:
@@ -197,7 +207,7 @@ class QueuePoller:
 
     def _remark(self, text: str) -> None:
         self._tally.last_error = text
-        self._say(f"{self._name}: {text}")
+        self._say(f"{self.name}: {text}")
 
 
 def _tens(messages: list[Message]) -> Iterator[list[Message]]:

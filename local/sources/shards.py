@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,26 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 0.25  # seconds between reads at the shard'
 SLOWING = 1.1  # the pause's growth with each empty read
 
 
+@dataclass
+class Place:
+    """Where a mapping stands in a shard, as Lambda keeps it for its pollers.
+
+    It began at `position` (TRIM_HORIZON or LATEST) at the time `started`, and everything is done up to the record
+    with the sequence number `checkpoint`.
+    """
+
+    position: str
+    started: datetime | None = None
+    checkpoint: str | None = None
+
+
 class ShardReader:
     """Reads a shard and has its records processed; `gone` tells whether the shard exists no more."""
 
     def __init__(
         self,
         source: StreamSource,
-        position: str,
+        place: Place,
         *,
         kinesis: KinesisClient,
         calls: Calls,
@@ -41,7 +55,7 @@ class ShardReader:
     ) -> None:
         self._source = source
         self._shard_id = processing.shard_id
-        self._position = position
+        self._place = place
         self._kinesis = kinesis
         self._calls = calls
         self._outage = outage
@@ -49,8 +63,7 @@ class ShardReader:
         self._gone = gone
         self._ahead = ReadAhead(source)
         self._iterator: str | None = None
-        self._started: datetime | None = None
-        self._last_read: str | None = None
+        self._last_read = place.checkpoint
         self._record_size = FIRST_SIZE
         self._pause = SHORTEST_PAUSE
         self._at_end = False
@@ -76,7 +89,11 @@ class ShardReader:
 
     async def _work(self, lane: Lane) -> None:
         while batch := await self._ahead.next_batch(lane):
-            await self._processing.work_off(batch, self._ahead.done)
+            await self._processing.work_off(batch, self._done)
+
+    async def _done(self, entries: Sequence[Entry]) -> None:
+        await self._ahead.done(entries)
+        self._place.checkpoint = self._ahead.checkpoint or self._place.checkpoint
 
     async def _read(self) -> None:
         while await self._read_once():
@@ -119,17 +136,17 @@ class ShardReader:
     def _new_iterator(self) -> str:
         """Return an iterator after the last record read, or where the mapping starts."""
         now = datetime.now(UTC)
-        place: GetShardIteratorInputTypeDef = {
+        wanted: GetShardIteratorInputTypeDef = {
             "StreamARN": self._source.stream_arn,
             "ShardId": self._shard_id,
-            "ShardIteratorType": "LATEST" if self._position == "LATEST" else "TRIM_HORIZON",
+            "ShardIteratorType": "LATEST" if self._place.position == "LATEST" else "TRIM_HORIZON",
         }
         if self._last_read is not None:
-            place |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": self._last_read}
-        elif self._position == "LATEST" and self._started is not None:
-            place |= {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": self._started}
-        iterator = self._kinesis.get_shard_iterator(**place)["ShardIterator"]
-        self._started = self._started or now
+            wanted |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": self._last_read}
+        elif self._place.position == "LATEST" and self._place.started is not None:
+            wanted |= {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": self._place.started}
+        iterator = self._kinesis.get_shard_iterator(**wanted)["ShardIterator"]
+        self._place.started = self._place.started or now
         return iterator
 
     async def _recover(self, error: Exception) -> bool:

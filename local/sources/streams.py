@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.model import Invocation, Invoke, StreamSource
 from local.sources.answers import Tally, call_function
 from local.sources.calls import AWS_ERRORS, Calls, InFlight, Outage
 from local.sources.destinations import QueueDestination
-from local.sources.shards import ShardReader
+from local.sources.shards import Place, ShardReader
 from local.sources.stream_batches import Processing
 from local.sources.stream_records import Batch
 
@@ -26,11 +27,20 @@ GLANCE = 0.02  # seconds
 RESCAN = 10.0  # seconds between looks for new shards; the end of a shard brings one at once
 
 
+@dataclass
+class Checkpoints:
+    """What Lambda keeps of an event source mapping: its place in each shard, and the shards that are finished."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+    finished: set[str] = field(default_factory=set)
+
+
 class StreamPoller:
     """Reads every shard of one stream and invokes the function with its records, in order.
 
-    A shard that resharding made is read from its beginning once its parents are done. Positions are not
-    kept: a new poller starts at the source's starting position.
+    A shard that resharding made is read from its beginning once its parents are done. A poller that is given the
+    `checkpoints` of an earlier one goes on where that one was done; without them it starts at the source's
+    starting position.
     """
 
     def __init__(
@@ -41,27 +51,28 @@ class StreamPoller:
         sqs: SQSClient,
         invoke: Invoke,
         say: Callable[[str], None],
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._source = source
         self._kinesis = kinesis
         self._invoke = invoke
-        self._name = f"{source.stream_arn.rpartition('/')[2]} -> {source.function}"
+        self.name = f"{source.stream_arn.rpartition('/')[2]} -> {source.function}"
         self._say = say
-        self._calls = Calls(self._name, threads=THREADS)
+        self._calls = Calls(self.name, threads=THREADS)
         self._tally = Tally()
-        self._outage = Outage(self._name, say, self._tally)
+        self._outage = Outage(self.name, say, self._tally)
         self._destination = source.on_failure_arn and QueueDestination(
             source.on_failure_arn, sqs=sqs, calls=self._calls, outage=self._outage
         )
         self._in_flight = InFlight()
         self._readers: dict[str, ShardReader] = {}
-        self._positions: dict[str, str] = {}
-        self._finished: set[str] = set()
+        self._checkpoints = checkpoints or Checkpoints()
         self._shard_ended = asyncio.Event()
         self._all_known = False
+        self._killed = False
 
     async def run(self) -> None:
-        """Poll until cancelled; invocations then get a grace to end."""
+        """Poll until cancelled; invocations then get a grace to end, unless the poller was killed."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:
@@ -69,13 +80,20 @@ class StreamPoller:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._shard_ended.wait(), RESCAN)
         finally:
-            await self._in_flight.finish()
-            await self._calls.close()
+            if not self._killed:
+                await self._in_flight.finish()
+                await self._calls.close()
+
+    def kill(self) -> None:
+        """Forget everything at once but the checkpoints: what was under way comes again."""
+        self._killed = True
+        self._in_flight.drop()
+        self._calls.drop()
 
     @property
     def idle(self) -> bool:
         """Whether every shard was read to its end when last asked, and every record is done."""
-        return self._all_known and all(reader.idle for reader in self._readers.values())
+        return self._all_known and not self._killed and all(reader.idle for reader in self._readers.values())
 
     async def caught_up(self) -> bool:
         """Say whether every record put before this call is done, asking each shard once more.
@@ -105,22 +123,25 @@ class StreamPoller:
             if shard_id not in self._readers and self._is_next(shard_id, shards):
                 self._readers[shard_id] = self._reader(shard_id)
                 tasks.create_task(self._read(shard_id))
-        self._all_known = not self._shard_ended.is_set() and not shards.keys() - self._readers.keys() - self._finished
+        missing = shards.keys() - self._readers.keys() - self._checkpoints.finished
+        self._all_known = not self._shard_ended.is_set() and not missing
 
     def _place(self, shards: Mapping[str, ShardTypeDef]) -> None:
         """Decide where to begin in shards seen for the first time; forget those that are gone."""
-        position = "TRIM_HORIZON" if self._positions else self._source.starting_position
-        self._finished &= shards.keys()
-        self._positions = {shard_id: self._positions[shard_id] for shard_id in self._positions.keys() & shards.keys()}
-        for shard_id in shards.keys() - self._positions.keys():
-            self._positions[shard_id] = position
+        places, finished = self._checkpoints.places, self._checkpoints.finished
+        position = "TRIM_HORIZON" if places else self._source.starting_position
+        finished &= shards.keys()
+        for shard_id in places.keys() - shards.keys():
+            del places[shard_id]
+        for shard_id in shards.keys() - places.keys():
+            places[shard_id] = Place(position)
             if position == "LATEST" and "EndingSequenceNumber" in shards[shard_id]["SequenceNumberRange"]:
-                self._finished.add(shard_id)  # it was closed before we came
+                finished.add(shard_id)  # it was closed before we came
 
     def _is_next(self, shard_id: str, shards: Mapping[str, ShardTypeDef]) -> bool:
         shard = shards[shard_id]
         parents = {shard.get("ParentShardId"), shard.get("AdjacentParentShardId")} & shards.keys()
-        return shard_id not in self._finished and parents <= self._finished
+        return shard_id not in self._checkpoints.finished and parents <= self._checkpoints.finished
 
     async def _shards(self) -> dict[str, ShardTypeDef]:
         while True:
@@ -147,11 +168,11 @@ class StreamPoller:
             call=self._call,
             destination=self._destination or None,
             tally=self._tally,
-            say=lambda text: self._say(f"{self._name} {text}"),
+            say=lambda text: self._say(f"{self.name} {text}"),
         )
         return ShardReader(
             self._source,
-            self._positions[shard_id],
+            self._checkpoints.places[shard_id],
             kinesis=self._kinesis,
             calls=self._calls,
             outage=self._outage,
@@ -163,7 +184,7 @@ class StreamPoller:
         await self._readers[shard_id].run()
         self._outage.over(shard_id)
         self._all_known = False
-        self._finished.add(shard_id)
+        self._checkpoints.finished.add(shard_id)
         del self._readers[shard_id]
         self._shard_ended.set()
 

@@ -153,13 +153,13 @@ def test_a_start_ends_what_a_killed_stack_left_running(start: Start) -> None:
     next_one.left_nothing()
 
 
-def test_the_death_of_a_part_ends_the_stack_and_is_told(start: Start) -> None:
+def test_the_death_of_the_emulated_aws_ends_the_stack_and_is_told(start: Start) -> None:
     up = start()
     up.ready()
     words = [TRADEPOST, "logs", "--follow", "--state", up.state.folder]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as following:
-        up.end_part("postgres")
-        refuses(up, "postgresql ended with status -9", "postgresql.log")
+        up.end_part("ministack")
+        refuses(up, "aws ended with status -9", "aws.log")
         assert following.wait(10) == 0
         assert following.stderr
         assert following.stderr.read() == ""

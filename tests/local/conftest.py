@@ -13,6 +13,7 @@ import pytest
 
 from local.model import Invocation, QueueSource, StreamSource
 from local.sources import QueuePoller, StreamPoller
+from local.sources.streams import Checkpoints
 from tests.local.emulated import Queue, Stream, client, make_queue, make_stream, running_ministack
 from tests.local.fake_aws import FakeKinesis, FakeSqs
 from tests.local.fake_function import FAILED, FakeFunction
@@ -38,10 +39,19 @@ def fake_queue(function, said) -> Callable[..., QueuePoller]:
 def fake_stream(function, said) -> Callable[..., StreamPoller]:
     """Return a maker of pollers of a stream in memory."""
 
-    def make(kinesis: FakeKinesis, sqs: Any = None, **settings: Any) -> StreamPoller:
+    def make(
+        kinesis: FakeKinesis, sqs: Any = None, checkpoints: Checkpoints | None = None, **settings: Any
+    ) -> StreamPoller:
         arn = "arn:aws:kinesis:us-east-1:000000000000:stream/fake"
         source = StreamSource("Project", arn, **{"starting_position": "TRIM_HORIZON", **settings})
-        return StreamPoller(source, kinesis=kinesis, sqs=sqs or FakeSqs(), invoke=function, say=said.append)
+        return StreamPoller(
+            source,
+            kinesis=kinesis,
+            sqs=sqs or FakeSqs(),
+            invoke=function,
+            say=said.append,
+            checkpoints=checkpoints,
+        )
 
     return make
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from local.lambda_api import LambdaApi
 from local.model import Invocation
+from local.state import LocalError
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 FAILED = Invocation(b'{"errorType": "KeyError", "errorMessage": "sku"}', "Unhandled")
@@ -241,6 +242,17 @@ async def test_what_cannot_be_invoked_is_the_services_error(
 async def test_status_is_the_stacks_state(url: str) -> None:
     async with aiohttp.ClientSession() as session, session.get(f"{url}/status") as response:
         assert await response.json() == {"functions": {"OrdersFunction": "idle"}}
+
+
+async def test_a_status_that_cannot_be_had_now_is_a_503(functions: Functions) -> None:
+    async def fail() -> Any:
+        raise LocalError("the database does not answer")
+
+    api = LambdaApi(invoke=functions, functions=dict, status=fail)
+    port = await api.start("127.0.0.1", 0)
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/status") as response:
+        assert (response.status, await response.json()) == (503, {"Message": "the database does not answer"})
+    await api.stop()
 
 
 async def test_stop_gives_up_events_and_frees_the_port() -> None:
