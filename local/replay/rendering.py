@@ -79,7 +79,7 @@ def _functions(report: Report) -> Table:
 def _verdict(report: Report) -> Iterable[str]:
     found = report.reconciliation
     yield ""
-    yield f"server errors, sent again: {report.server_errors}"
+    yield f"sent again: {report.retries} (server errors: {report.server_errors})"
     yield from (f"dead letters in {name}: {count}" for name, count in report.dead_letters.items())
     yield from (f"hangs: {what}" for what in report.hanging)
     failures = [f"failed: {one.phase} {one.name}: {one.status} {one.problem}" for one in report.failures]

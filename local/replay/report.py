@@ -35,6 +35,7 @@ class Facts:
     phases: Mapping[str, float]
     seconds: float
     server_errors: int
+    retries: int
     dead_letters: Mapping[str, int]
     hanging: Sequence[str]
 
@@ -79,6 +80,7 @@ class Report:
     functions: Sequence[Work]
     skipped: Mapping[str, int]
     server_errors: int
+    retries: int
     failures: Sequence[Failure]
     dead_letters: Mapping[str, int]
     hanging: Sequence[str]
@@ -109,6 +111,7 @@ class Report:
             functions=facts.functions,
             skipped=dict(sales.skipped),
             server_errors=facts.server_errors,
+            retries=facts.retries,
             failures=facts.feed.failures,
             dead_letters=facts.dead_letters,
             hanging=facts.hanging,

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from local.state import LocalError, StackInfo
 
 AT_ONCE = 8
 MOST_STOCK = 1_000
+STATUS_PATIENCE = 30.0
+"""Seconds in which PostgreSQL, which the status asks, may be away."""
 
 
 async def replay(
@@ -113,8 +116,18 @@ class _Run:
             return await settle(self._status, show=bar.say)
 
     async def _status(self) -> Mapping[str, Any]:
+        deadline = time.monotonic() + STATUS_PATIENCE
+        while (status := await self._ask_status(patient=time.monotonic() < deadline)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(STATUS_PATIENCE / 100)
+        return status
+
+    async def _ask_status(self, *, patient: bool) -> Mapping[str, Any] | None:
+        """Return the status; None when it cannot be had now and the caller is patient."""
         try:
-            async with self.http.get(f"{self.info.lambda_url}/status", raise_for_status=True) as answer:
+            async with self.http.get(f"{self.info.lambda_url}/status") as answer:
+                if patient and answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    return None
+                answer.raise_for_status()
                 status: Mapping[str, Any] = await answer.json()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise LocalError(f"the stack does not tell its status any more: {error!r} (see {self.info.log})") from error
@@ -137,6 +150,7 @@ class _Run:
             phases=dict(self.phases.seconds),
             seconds=seconds,
             server_errors=self.shop.server_errors,
+            retries=self.shop.retries,
             dead_letters={
                 name: more
                 for name, count in settled.dead_letters.items()

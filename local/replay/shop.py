@@ -15,7 +15,8 @@ import aiohttp
 from local.replay.accounts import Accounts
 from local.state import LocalError
 
-ATTEMPTS = 8
+ATTEMPTS = 16
+"""About half a minute: a worker that died in the middle holds the key until the function's timeout, 10 s."""
 LONGEST_PAUSE = 5.0
 TIMEOUT = aiohttp.ClientTimeout(total=40)
 """Beyond the 30 s after which API Gateway answers 503."""
@@ -38,16 +39,19 @@ class Shop:
 
     What the server fails at, by a 5xx, a timeout or a lost connection, is counted in `server_errors` and
     sent again under the same key, after a pause of capped full jitter; so is what it asks to send later.
+    `retries` counts all that was sent again.
     """
 
     url: str
     http: aiohttp.ClientSession
     accounts: Accounts
     server_errors: int = 0
+    retries: int = 0
 
     async def post(self, path: str, body: Mapping[str, Any], *, who: str, key: str) -> Answer:
         """Return the answer, the last one when none of ATTEMPTS was final. Raises LocalError when nobody listens."""
         for attempt in range(ATTEMPTS):
+            self.retries += attempt > 0
             token = self.accounts.tokens[who]
             answer = await self._attempt(path, body, {"Authorization": f"Bearer {token}", "Idempotency-Key": key})
             self.server_errors += _failed(answer)

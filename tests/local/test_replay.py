@@ -131,6 +131,7 @@ def facts(**changes: Any) -> Facts:
         phases={"orders": 1.234},
         seconds=4.0,
         server_errors=0,
+        retries=0,
         dead_letters={},
         hanging=[],
     )
