@@ -31,6 +31,8 @@ PARALLEL = 8
 """Connections that a client keeps open, and the most calls at once that an adapter makes."""
 
 
+BULK = {"dynamodb", "kinesis", "sqs"}
+"""Services that get many records of our own making; botocore need not look at each before AWS does."""
 THROTTLED = {
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
@@ -76,5 +78,6 @@ def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
         read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": tries},
         max_pool_connections=PARALLEL,
+        parameter_validation=service not in BULK,
     )
     return _session().client(service, config=config)

@@ -9,10 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
+from json import JSONEncoder
 from typing import Protocol
 
 from domain.ports import Clock
 
+_compact = JSONEncoder(separators=(",", ":")).encode
 RELAY_AGE = timedelta(seconds=30)
 """A message this old was left behind by a writer that died, or whose send failed."""
 
@@ -35,6 +38,11 @@ class Message:
     topic: Topic
     key: str
     body: Mapping[str, str | int | None]
+
+    @cached_property
+    def text(self) -> str:
+        """The body as the outbox keeps it, and as queues and stream carry it."""
+        return _compact(self.body)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from adapters.memory.others import MemoryPublisher
+from adapters.postgres.arrays import array
 from adapters.postgres.database import Database
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
@@ -449,3 +450,27 @@ def test_an_order_is_inserted_once(shop: Shop) -> None:
 
     with pytest.raises(psycopg.errors.UniqueViolation), shop.store.transaction() as tx:
         tx.insert_order(placed)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [None],
+        ["", "NULL", "null", None],
+        ['"', "\\", '\\"', "a,b", "{x}", "{", " space ", "line\nline", "tab\t", "é€😀"],
+        ['{"type":"stock","note":"a \\\\ and a \\" in it"}'],
+    ],
+)
+def test_an_array_holds_what_was_put_in(inventory: Database, values: list[str | None]) -> None:
+    ((found,),) = inventory.query("SELECT %s::text[]", [array(values)])
+
+    assert found == values
+
+
+def test_an_array_of_times_and_numbers(inventory: Database) -> None:
+    at = datetime(2026, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
+
+    (found,) = inventory.query("SELECT %s::timestamptz[], %s::bigint[]", [array([at]), array([-1, 2**53])])
+
+    assert found == ([at], [-1, 2**53])

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from adapters.postgres.arrays import array
 from adapters.postgres.database import Database
 from adapters.postgres.transaction import (
     LEVEL,
@@ -104,7 +105,7 @@ class PostgresDecisions:
 
     def forget(self, ids: Collection[int]) -> None:
         """Remove delivered messages; unknown ids are fine."""
-        self._database.execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(ids)])
+        self._database.execute("DELETE FROM outbox WHERE id = ANY(%s::bigint[])", [array(ids)])
 
     def relay(self, publisher: Publisher, written_before: datetime, limit: int, after: int = 0) -> Relayed:
         """Send up to `limit` messages numbered above `after`, written before that time; forget those delivered."""
@@ -115,7 +116,7 @@ class PostgresDecisions:
                 [after, written_before, limit],
             ).fetchall()
             delivered = publisher.send([_written(row) for row in rows]) if rows else []
-            connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(delivered)])
+            connection.execute("DELETE FROM outbox WHERE id = ANY(%s::bigint[])", [array(delivered)])
         return Relayed(rows[-1][0] if rows else 0, len(delivered))
 
     def prune(self, now: datetime, limit: int) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from adapters.postgres.arrays import array
 from adapters.postgres.database import Connection
 from domain.idempotency import RETENTION, Claim, Key
 from domain.inventory.movement import Kind, Movement
@@ -63,13 +63,16 @@ class PostgresTransaction:
             " SELECT %s, line.* FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::bigint[]) AS line",
             [
                 order.id,
-                list(range(len(order.lines))),
-                [line.sku for line in order.lines],
-                [line.quantity for line in order.lines],
-                [line.unit_price_minor for line in order.lines],
+                array(range(len(order.lines))),
+                array(line.sku for line in order.lines),
+                array(line.quantity for line in order.lines),
+                array(line.unit_price_minor for line in order.lines),
             ],
         )
-        self._insert_events([order])
+        self._connection.execute(
+            "INSERT INTO order_events (order_id, version, status, reason, at) VALUES (%s, %s, %s, %s, %s)",
+            [order.id, order.version, order.status, order.reason, order.updated_at],
+        )
 
     def lock_orders(self, ids: Collection[str]) -> Sequence[Order]:
         """Lock and return those orders that exist, by id.
@@ -78,7 +81,7 @@ class PostgresTransaction:
         """
         rows = self._connection.execute(
             f"SELECT {SUMMARY} FROM orders WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-            [[one for one in ids if is_uuid(one)]],
+            [array(one for one in ids if is_uuid(one))],
         ).fetchall()
         return with_lines(self._connection, [order(row) for row in rows])
 
@@ -94,7 +97,7 @@ class PostgresTransaction:
     def lock_stock(self, skus: Collection[str]) -> Sequence[StockLevel]:
         """Lock and return the levels of those skus that have one, by sku."""
         rows = self._connection.execute(
-            f"SELECT {LEVEL} FROM product_info WHERE sku = ANY(%s) ORDER BY sku FOR UPDATE", [list(skus)]
+            f"SELECT {LEVEL} FROM product_info WHERE sku = ANY(%s::text[]) ORDER BY sku FOR UPDATE", [array(skus)]
         ).fetchall()
         return [level(row) for row in rows]
 
@@ -110,12 +113,12 @@ class PostgresTransaction:
     def save_orders(self, orders: Collection[Order]) -> None:
         """Store new versions of locked orders, and the event of each."""
         self._connection.execute(
-            "UPDATE orders SET status = new.status, reason = new.reason, version = new.version, updated_at = new.at"
-            " FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::timestamptz[])"
-            " AS new (id, version, status, reason, at) WHERE orders.id = new.id",
+            "WITH new AS (SELECT * FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::timestamptz[])"
+            " AS new (id, version, status, reason, at)), saved AS (UPDATE orders SET status = new.status,"
+            " reason = new.reason, version = new.version, updated_at = new.at FROM new WHERE orders.id = new.id)"
+            " INSERT INTO order_events (order_id, version, status, reason, at) SELECT * FROM new",
             _steps(orders),
         )
-        self._insert_events(orders)
 
     def save_stock(self, levels: Collection[StockLevel]) -> None:
         """Store new versions of locked levels."""
@@ -127,7 +130,7 @@ class PostgresTransaction:
             " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])"
             " AS new (sku, on_hand, allocated, shipped_total, version, updated_at)"
             " WHERE product_info.sku = new.sku",
-            [[getattr(one, column) for one in levels] for column in LEVEL.split(", ")],
+            [array(getattr(one, column) for one in levels) for column in LEVEL.split(", ")],
         )
 
     def insert_movement(self, movement: Movement) -> None:
@@ -158,19 +161,12 @@ class PostgresTransaction:
             " AS new (topic, key, body, position) ORDER BY position RETURNING id",
             [
                 at,
-                [message.topic for message in batch],
-                [message.key for message in batch],
-                [json.dumps(message.body, separators=(",", ":")) for message in batch],
+                array(message.topic for message in batch),
+                array(message.key for message in batch),
+                array(message.text for message in batch),
             ],
         ).fetchall()
         self.written += [Written(number, message) for (number,), message in zip(rows, batch, strict=True)]
-
-    def _insert_events(self, orders: Collection[Order]) -> None:
-        self._connection.execute(
-            "INSERT INTO order_events (order_id, version, status, reason, at)"
-            " SELECT * FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::timestamptz[])",
-            _steps(orders),
-        )
 
 
 def with_lines(connection: Connection, orders: Sequence[Order]) -> list[Order]:
@@ -178,7 +174,7 @@ def with_lines(connection: Connection, orders: Sequence[Order]) -> list[Order]:
     rows = connection.execute(
         "SELECT order_id::text, sku, quantity, unit_price_minor FROM order_lines"
         " WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, position",
-        [[order.id for order in orders]],
+        [array(order.id for order in orders)],
     ).fetchall()
     lines: dict[str, list[Line]] = {order.id: [] for order in orders}
     for order_id, *line in rows:
@@ -213,12 +209,12 @@ def is_uuid(text: str) -> bool:
     return ID.fullmatch(text) is not None
 
 
-def _steps(orders: Collection[Order]) -> list[list[Any]]:
+def _steps(orders: Collection[Order]) -> list[str]:
     events = [order.event() for order in orders]
     return [
-        [order.id for order in orders],
-        [event.version for event in events],
-        [event.status for event in events],
-        [event.reason for event in events],
-        [event.at for event in events],
+        array(order.id for order in orders),
+        array(event.version for event in events),
+        array(event.status for event in events),
+        array(event.reason for event in events),
+        array(event.at for event in events),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.outbox import Message, Topic
@@ -87,8 +87,8 @@ class Ledger:
 
     def _change(self, sku: str, *, on_hand: int = 0, allocated: int = 0, shipped_total: int = 0) -> None:
         level = self._now[sku]
-        self._now[sku] = replace(
-            level,
+        self._now[sku] = StockLevel(
+            sku,
             on_hand=level.on_hand + on_hand,
             allocated=level.allocated + allocated,
             shipped_total=level.shipped_total + shipped_total,

@@ -33,9 +33,7 @@ def allocate_orders(
         sold = {sku for sku, product in products.find(skus).items() if product.active}
         ledger = Ledger(tx.lock_stock(skus), clock())
         decided = [_allocate(order, ledger, sold, clock) for order in placed]
-        confirmed = [order.task(Topic.CONFIRMED) for order in decided if order.status is Status.CONFIRMED]
         _save(tx, decided, ledger, clock)
-        tx.publish(confirmed, clock())
         return decided
 
     return _batch(order_ids, Status.PLACED, decide, store, publisher)
@@ -114,4 +112,5 @@ def _save(tx: Transaction, orders: Sequence[Order], ledger: Ledger, clock: Clock
     levels = ledger.changed()
     tx.save_orders(orders)
     tx.save_stock(levels)
-    tx.publish([*(order.message() for order in orders), *(level.message() for level in levels)], clock())
+    confirmed = [order.task(Topic.CONFIRMED) for order in orders if order.status is Status.CONFIRMED]
+    tx.publish([*confirmed, *(order.message() for order in orders), *(level.message() for level in levels)], clock())

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from domain.outbox import Message, Topic
 
@@ -89,7 +90,7 @@ class Order(Summary):
 
     lines: tuple[Line, ...] = ()
 
-    @property
+    @cached_property
     def quantities(self) -> Mapping[str, int]:
         """Units asked for by sku, repeated skus added up."""
         wanted: Counter[str] = Counter()
