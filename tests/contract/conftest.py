@@ -45,6 +45,12 @@ def products(request: pytest.FixtureRequest) -> Any:
     return PostgresProducts(request.getfixturevalue("catalogue"))
 
 
+@pytest.fixture(params=DYNAMODBS)
+def dynamo(request: pytest.FixtureRequest) -> Cloud:
+    cloud: Cloud = request.getfixturevalue(request.param)
+    return cloud
+
+
 @pytest.fixture
 def publisher() -> MemoryPublisher:
     return MemoryPublisher()

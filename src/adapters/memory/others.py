@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from domain.catalog.products import Product
 from domain.errors import Conflict, NotFound, Unavailable
-from domain.inventory.projection import OrderStep, Stock
+from domain.inventory.projection import OrderStep, Stock, newest, oldest
 from domain.inventory.stock import StockLevel
 from domain.letters.failures import Attempt, Failure
 from domain.orders.order import Status
@@ -60,26 +60,18 @@ class MemoryPublisher:
 
 
 class MemoryStockView:
-    """The projected stock in a dictionary, with every shipment's time."""
+    """The projected stock in a dictionary, with every write's time."""
 
     def __init__(self) -> None:
-        self._history: dict[str, list[StockLevel]] = defaultdict(list)
+        self._history: dict[str, list[StockLevel]] = {}
 
     def write(self, levels: Collection[StockLevel]) -> Mapping[str, Exception]:
         """Write the newest level of each sku unless the view has that version or a newer one."""
-        for level in sorted(levels, key=lambda level: level.version):
-            history = self._history[level.sku]
-            if not history or history[-1].version < level.version:
+        first = oldest(levels)
+        for level in newest(levels):
+            history = self._history.setdefault(level.sku, [first[level.sku]])
+            if history[-1].version < level.version:
                 history.append(level)
-        return {}
-
-    def replace(self, pairs: Collection[tuple[StockLevel, StockLevel | None]]) -> Mapping[str, Exception]:
-        """Put the second level of each pair, or nothing, in the place of the first, if the view still has that."""
-        for seen, level in pairs:
-            history = self._history.get(seen.sku)
-            if history and history[-1].version == seen.version:
-                del self._history[seen.sku]
-                self.write([level] if level else [])
         return {}
 
     def read(self, sku: str, now: datetime) -> Stock | None:

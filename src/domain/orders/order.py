@@ -1,8 +1,7 @@
 """An order and the states it goes through.
 
 PLACED ──► CONFIRMED ──► FULFILLED
-  │  ├────────┬───► CANCELLED (by the customer)
-  ├──┴────────┴───► REJECTED (abandoned: by an admin, who purged its dead letter)
+  │  └────────┬───► CANCELLED
   └──► REJECTED (out_of_stock, discontinued)
 """
 
@@ -33,8 +32,6 @@ class Reason(StrEnum):
 
     OUT_OF_STOCK = "out_of_stock"
     DISCONTINUED = "discontinued"
-    ABANDONED = "abandoned"
-    """Its message died, and an admin gave it up."""
 
 
 @dataclass(frozen=True)

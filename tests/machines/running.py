@@ -1,0 +1,39 @@
+"""How machines are run: a few examples, the same each time; or many new ones, TRADEPOST_EXAMPLES=1000 of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+ASKED = os.environ.get("TRADEPOST_EXAMPLES")
+PATIENCE = 7200
+"""Seconds after which a run with many examples is given up."""
+
+
+def run(machine: Callable[[], RuleBasedStateMachine], examples: int, steps: int = 40) -> None:
+    """Run a machine over so many examples of so many steps; print the shortest steps that fail, if any do.
+
+    New ones can be had again: `--hypothesis-seed` takes the number that a failed run names.
+    """
+    run_state_machine_as_test(machine, settings=_settings(examples, steps))  # type: ignore[arg-type] # a function will do
+
+
+def breaks(machine: Callable[[], RuleBasedStateMachine], examples: int) -> None:
+    """See that a machine finds something within so many examples."""
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=settings(_settings(examples, 40), phases=[Phase.generate]))  # type: ignore[arg-type] # as above
+
+
+def _settings(examples: int, steps: int) -> settings:
+    return settings(
+        max_examples=int(ASKED or examples),
+        stateful_step_count=steps,
+        derandomize=not ASKED,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
