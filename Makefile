@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency
+.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency simulate
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -36,6 +36,9 @@ concurrency: $(BIN)/.dev ## many clients at once on a few skus, then the books a
 	@TRADEPOST_SECONDS=$(or $(SECONDS),60) TRADEPOST_CLIENTS=$(or $(CLIENTS),20) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/python -m pytest -q -s tests/e2e/test_concurrency.py
 
+simulate: $(BIN)/.dev ## disturb the order's way in 10,000 schedules, going on where it stopped; SCHEDULES=300 SEED=7
+	@PYTHONPATH=src:. $(BIN)/python -m tests.simulation $(and $(SCHEDULES),--schedules $(SCHEDULES)) $(and $(SEED),--seed $(SEED)) $(ARGS)
+
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -58,7 +61,7 @@ lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 	$$compile requirements/runtime.in -c requirements/dev.txt -o src/requirements.txt
 
 clean: ## remove the environment and the local state
-	rm -rf .venv .tradepost .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .tradepost .aws-sam .simulation.json .coverage* .pytest_cache .mypy_cache .ruff_cache
 
 # A file of our own marks the environment: .venv/bin/python is a link to somebody else's file.
 .venv/.made: .python-version

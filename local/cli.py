@@ -210,14 +210,15 @@ def _runs(folder: State) -> bool:
 @app.command()
 @_plain_errors
 def reconcile(
+    repair: Annotated[bool, typer.Option("--repair", help="Make DynamoDB follow PostgreSQL.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Most seconds to wait for the queues to run empty.")] = 60,
     state: StateOption = DEFAULT,
 ) -> None:
-    """Compare PostgreSQL with DynamoDB, once the queues are empty; exits 1 when they differ."""
+    """Compare PostgreSQL with DynamoDB, once the queues are empty; exits 1 when they differ in the end."""
     info = _stack(state)
     if not asking.rests(info, wait):
         typer.echo("tradepost: the queues are not empty yet; comparing all the same", err=True)
-    answer = asking.invoke(info, "ReconcileFunction", json.dumps({"grace_seconds": 0}).encode())
+    answer = asking.invoke(info, "ReconcileFunction", json.dumps({"grace_seconds": 0, "repair": repair}).encode())
     found = answer.json()
     if answer.error:
         raise LocalError(f"the comparison failed: {found.get('errorMessage')}")

@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from domain import errors
-from handlers.http import item, render
+from handlers.http import dead_letter, item, render
 
 CREATED, ACCEPTED, OK, NO_CONTENT = HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.OK, HTTPStatus.NO_CONTENT
 CONFLICT, NOT_FOUND = errors.Conflict, errors.NotFound
@@ -52,6 +52,7 @@ TAKEN: Refusals = {
     CONFLICT: "The username or the email is taken.",
     errors.InFlight: "This email is being registered right now.",
 }
+OF_A_QUEUE: Refusals = {NOT_FOUND: "No letters are kept under this name."}
 BUSY: Refusals = {CONFLICT: "Others never stop changing the item; try again."}
 SIGN_IN: Refusals = {
     errors.Unauthenticated: "The username or the password is wrong.",
@@ -143,6 +144,16 @@ ANSWERS: Mapping[str, Answer] = {
         {CONFLICT: "Fewer units would be left than are promised to orders."},
         ("get_inventory", "list_movements"),
     ),
+    "list_dead_letters": Answer("dead letters", OK, dead_letter.DeadLettersJson, (), OF_A_QUEUE),
+    "get_dead_letter": Answer("dead letters", OK, dead_letter.DeadLetterJson, (), {}, ()),
+    "redrive_dead_letters": Answer(
+        "dead letters",
+        OK,
+        dead_letter.RedrivenJson,
+        (),
+        {**OF_A_QUEUE, CONFLICT: "None of the letters holds the data of the records that it names."},
+    ),
+    "purge_dead_letters": Answer("dead letters", OK, dead_letter.PurgedJson, (), OF_A_QUEUE),
     "list_movements": Answer("inventory", OK, Many("movements", render.MovementJson)),
 }
 
@@ -152,5 +163,6 @@ TAGS = {
     "products": "What is sold: anybody reads it, admins write it.",
     "orders": "Placing an order and following it: PLACED, then CONFIRMED or REJECTED, then FULFILLED; or CANCELLED.",
     "inventory": "How much of a sku there is, and who moved it.",
+    "dead letters": "Messages that no function could work off: why, and what becomes of them.",
     "about": "The API itself.",
 }

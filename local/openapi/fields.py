@@ -15,6 +15,7 @@ OWN_SKU = "KETTLE-1"
 ANY_CASE = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 TOKEN = "eyJraWQiOiJrMSIsImFsZyI6IlJTMjU2In0.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"  # noqa: S105 - an example
 PASSWORD_RULE = "At least 12 characters, with upper case, lower case and a digit."  # noqa: S105 - as above
+MISSING = f"there is no order {ORDER}"
 UNICODE = {"$comment": r"In ECMA-262, \p{L} needs the flag u."}
 
 ANSWERED: Mapping[str, Mapping[str, Any]] = {
@@ -57,6 +58,30 @@ ANSWERED: Mapping[str, Mapping[str, Any]] = {
     "active": {"description": "Whether it is sold.", "examples": [True]},
     "status": {"const": "ok"},
     "reason": {"examples": ["broken in the shop"]},
+    "queue": {"description": "Where the message died.", "examples": ["orders"]},
+    "body": {"description": "The message as it was sent.", "examples": [f'{{"order_id":"{ORDER}"}}']},
+    "DeadLetter.order_id": {"description": "The order that it is about.", "examples": [ORDER]},
+    "sent_at": TIME,
+    "receives": {
+        "description": "How often it was received, by functions and by who looks.",
+        "minimum": 1,
+        "examples": [6],
+    },
+    "why": {"description": "The failure in words.", "examples": [f"NotFound: {MISSING}"]},
+    "error": {"description": "The kind of error.", "examples": ["NotFound"]},
+    "message": {"description": "What happened, without what was sent.", "examples": [MISSING]},
+    "function": {"examples": ["tradepost-ProcessOrdersFunction-Qx3"]},
+    "request_id": {"description": "For the log of that function.", "examples": [SUBJECT]},
+    "first_at": TIME,
+    "last_at": TIME,
+    "times": {"minimum": 1, "examples": [5]},
+    "Redriven.refused": {"examples": [[]]},
+    "Redriven.missing": {"examples": [[]]},
+    "Purged.missing": {"examples": [[]]},
+    "redriven": {"description": "How many went back.", "minimum": 0, "examples": [10]},
+    "purged": {"description": "How many are gone.", "minimum": 0, "examples": [1]},
+    "rejected": {"description": "How many orders that rejected.", "minimum": 0, "examples": [1]},
+    "waiting": {"description": "About how many are left.", "minimum": 0, "examples": [0]},
     "next_cursor": {"description": "For `?cursor`; null on the last page.", "examples": ["ODUxMjNB"]},
 }
 """Of answers."""
@@ -89,6 +114,10 @@ SENT: Mapping[str, Mapping[str, Any]] = {
     "quantity_change": {"description": "Units more, or, below 0, fewer.", "not": {"const": 0}, "examples": [-3]},
     "reason": {"examples": ["broken in the shop"]},
     "order_id": {"description": "The order that shipped what comes back: needed for a `return`.", "examples": [None]},
+    "RedriveBody.ids": {"examples": [[ORDER]]},
+    "PurgeBody.ids": {"examples": [[ORDER]]},
+    "limit": {"description": "Most letters, unless they are named.", "examples": [10]},
+    "all": {"description": "Means any of those that are there.", "examples": [False]},
 }
 """Of what is sent."""
 
@@ -97,6 +126,11 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "description": "The product's own key, in any case.",
         "schema": {"type": "string", "pattern": ANY_CASE},
         "example": "85123A",
+    },
+    "queue": {
+        "description": "`orders` and `shipping` (the queues), or `projection` (the stream).",
+        "schema": {"type": "string", "enum": ["orders", "shipping", "projection"]},
+        "example": "orders",
     },
     "update_product.sku": {"example": OWN_SKU},
     "delete_product.sku": {"example": OWN_SKU},

@@ -1,22 +1,132 @@
-"""Dead letters in SQS."""
+"""Dead letters in SQS, and where they came from: queues and the stream."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters.aws import available
+from domain.letters.letters import Letter, Queue, Revived
 from domain.letters.poison import Poison, letter
 
 if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_sqs import SQSClient
 
 logger = logging.getLogger(__name__)
 
-BATCH, BATCH_BYTES = 10, 1_048_576
-"""Most messages, and most bytes of them together, of one SendMessageBatch."""
+BATCH = 10
+"""Most messages of one call of SQS."""
+BATCH_BYTES = 1_048_576
+"""Most bytes of one SendMessageBatch, and few enough for a PutRecords."""
+HELD = 30
+"""Seconds for which nobody else sees a letter that we hold: longer than a function of ours may hold it."""
+WAIT = 1
+"""Seconds to wait for a letter: a call that waits asks all of SQS's servers, one that does not only some of them."""
+SCANNED = 1000
+"""Letters that are looked at to find those that are named."""
+
+
+class SqsDeadLetters:
+    """The letters of some queues, by their URLs; `wait` in seconds."""
+
+    def __init__(self, client: SQSClient, queues: Mapping[Queue, str], wait: int = WAIT) -> None:
+        self._client = client
+        self._queues = queues
+        self._wait = wait
+
+    @contextmanager
+    def hold(self, queue: Queue, limit: int, ids: Collection[str] | None = None) -> Iterator[Sequence[Letter]]:
+        """Keep up to `limit` letters, or the named ones among the first SCANNED, from everybody else for the block."""
+        held: dict[str, Letter] = {}
+        seen: list[str] = []
+        most = limit if ids is None else len(set(ids))
+        scanned = limit if ids is None else SCANNED
+        try:
+            while len(held) < most and len(seen) < scanned and (page := self._receive(queue, scanned - len(seen))):
+                seen += [one.handle for one in page]
+                held |= {one.id: one for one in page if ids is None or one.id in ids}
+            yield list(held.values())
+        finally:
+            self._show(queue, seen)
+
+    def remove(self, queue: Queue, letters: Collection[Letter]) -> None:
+        """Remove held letters; what cannot be removed is logged and stays."""
+        for some in _tens([one.handle for one in letters]):
+            entries: Any = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(some)]
+            try:
+                answer = self._client.delete_message_batch(QueueUrl=self._queues[queue], Entries=entries)
+            except (BotoCoreError, ClientError):
+                logger.warning("%d letters of %s stay", len(some), queue, exc_info=True)
+                continue
+            if refused := answer.get("Failed"):
+                logger.warning("%d letters of %s stay", len(refused), queue)
+
+    def waiting(self, queue: Queue) -> int:
+        """Return about how many letters there are."""
+        with available():
+            found = self._client.get_queue_attributes(
+                QueueUrl=self._queues[queue], AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+    def _receive(self, queue: Queue, most: int) -> list[Letter]:
+        with available():
+            answer = self._client.receive_message(
+                QueueUrl=self._queues[queue],
+                MaxNumberOfMessages=min(BATCH, most),
+                VisibilityTimeout=HELD,
+                WaitTimeSeconds=self._wait,
+                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+            )
+        return [_letter(one) for one in answer.get("Messages", [])]
+
+    def _show(self, queue: Queue, handles: Iterable[str]) -> None:
+        """Let others see letters again; those that were removed are refused, and the rest comes back by itself."""
+        for some in _tens(list(handles)):
+            entries: Any = [
+                {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": 0} for index, handle in enumerate(some)
+            ]
+            try:
+                self._client.change_message_visibility_batch(QueueUrl=self._queues[queue], Entries=entries)
+            except (BotoCoreError, ClientError):
+                logger.warning("%d letters of %s come back in %d s only", len(some), queue, HELD, exc_info=True)
+
+
+class AwsSources:
+    """The queues and the stream that letters came from."""
+
+    def __init__(self, sqs: SQSClient, kinesis: KinesisClient, queues: Mapping[Queue, str], stream: str) -> None:
+        self._sqs = sqs
+        self._kinesis = kinesis
+        self._queues = queues
+        self._stream = stream
+
+    def send_back(self, queue: Queue, revived: Sequence[Revived]) -> Collection[str]:
+        """Send all; return the ids of the letters whose messages arrived. A call that fails is the last one."""
+        if queue is Queue.PROJECTION:
+            arrived = self._to_stream(revived)
+        else:
+            arrived = send(self._sqs, self._queues[queue], [one.data.decode() for one in revived])
+        return {revived[index].letter.id for index in arrived}
+
+    def _to_stream(self, revived: Sequence[Revived]) -> Collection[int]:
+        arrived: set[int] = set()
+        for batch in _batches([len(one.data) for one in revived]):
+            records: Any = [{"Data": revived[index].data, "PartitionKey": revived[index].key} for index in batch]
+            try:
+                answer = self._kinesis.put_records(StreamName=self._stream, Records=records)
+            except (BotoCoreError, ClientError):
+                logger.warning("not sent: %d records", len(revived) - len(arrived), exc_info=True)
+                break
+            results = zip(batch, answer["Records"], strict=True)
+            arrived.update(index for index, result in results if not result.get("ErrorCode"))
+        return arrived
 
 
 class SqsPoisonLetters:
@@ -34,11 +144,10 @@ class SqsPoisonLetters:
 def send(client: SQSClient, queue: str, bodies: Sequence[str]) -> Collection[int]:
     """Send messages in batches; return the indexes of those that have arrived. A call that fails is the last one."""
     arrived: set[int] = set()
-    for batch in _batches(bodies):
+    for batch in _batches([len(body.encode()) for body in bodies]):
+        entries: Any = [{"Id": str(index), "MessageBody": bodies[index]} for index in batch]
         try:
-            answer = client.send_message_batch(
-                QueueUrl=queue, Entries=[{"Id": str(index), "MessageBody": bodies[index]} for index in batch]
-            )
+            answer = client.send_message_batch(QueueUrl=queue, Entries=entries)
         except (BotoCoreError, ClientError):
             logger.warning("not sent: %d messages", len(bodies) - len(arrived), exc_info=True)
             break
@@ -48,12 +157,11 @@ def send(client: SQSClient, queue: str, bodies: Sequence[str]) -> Collection[int
     return arrived
 
 
-def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:
-    """Return the indexes of messages that go together."""
+def _batches(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Return the indexes of messages of those sizes that go together."""
     batch: list[int] = []
     weight = 0
-    for index, body in enumerate(bodies):
-        size = len(body.encode())
+    for index, size in enumerate(sizes):
         if batch and (len(batch) == BATCH or weight + size > BATCH_BYTES):
             yield batch
             batch, weight = [], 0
@@ -61,3 +169,18 @@ def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:
         weight += size
     if batch:
         yield batch
+
+
+def _tens(handles: Sequence[str]) -> list[Sequence[str]]:
+    return [handles[start : start + BATCH] for start in range(0, len(handles), BATCH)]
+
+
+def _letter(message: Any) -> Letter:
+    said = message["Attributes"]
+    return Letter(
+        message["MessageId"],
+        message["Body"],
+        datetime.fromtimestamp(int(said["SentTimestamp"]) / 1000, UTC),
+        int(said["ApproximateReceiveCount"]),
+        message["ReceiptHandle"],
+    )

@@ -94,5 +94,8 @@ class Decisions(Outbox, Protocol):
     def movements(self, sku: str, limit: int, before: int | None = None) -> Sequence[Movement]:
         """Return up to `limit` of a sku's movements, newest first, from those older than the version `before`."""
 
+    def levels_of(self, skus: Collection[str]) -> Sequence[StockLevel]:
+        """Return the levels of those skus that have one, in order of sku."""
+
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
         """Return up to `limit` levels whose sku comes after `after`, in order of sku."""

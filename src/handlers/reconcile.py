@@ -1,7 +1,8 @@
-"""On a schedule and on demand: compare the decisions with the projection."""
+"""On a schedule and on demand: compare the decisions with the projection, and repair it when asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,22 +23,31 @@ NAMED = 100
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
-    """Compare every sku; `grace_seconds` in the event overrides GRACE. Names up to NAMED differences."""
+    """Compare every sku; `grace_seconds` in the event overrides GRACE, and `repair` lets the projection follow.
+
+    Answers what differs, or, after a repair, still differs. Names up to NAMED differences.
+    """
     grace = timedelta(seconds=event.get("grace_seconds", GRACE))
-    found = reconcile(decisions(), stock_view(), now, grace)
+    found = reconcile(decisions(), stock_view(), now, grace, repair=event.get("repair") is True)
     count("ReconciliationDifferences", len(found.differences))
-    named = [_shown(one) for one in found.differences[:NAMED]]
-    if named:
-        logger.error("decisions and projection differ", differences=named, number=len(found.differences))
-    return {"compared": found.compared, "differing": len(found.differences), "differences": named}
-
-
-def _shown(difference: Difference) -> dict[str, Any]:
+    lasting = _named(found.differences)
+    if found.repaired:
+        logger.warning("projection repaired", differences=_named(found.repaired), number=len(found.repaired))
+    if lasting:
+        logger.error("decisions and projection differ", differences=lasting, number=len(found.differences))
     return {
-        "sku": difference.sku,
-        "decided": _level(difference.decided),
-        "projected": _level(difference.projected),
+        "compared": found.compared,
+        "repaired": len(found.repaired),
+        "differing": len(found.differences),
+        "differences": lasting,
     }
+
+
+def _named(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    return [
+        {"sku": one.sku, "decided": _level(one.decided), "projected": _level(one.projected)}
+        for one in differences[:NAMED]
+    ]
 
 
 def _level(level: StockLevel | None) -> dict[str, int] | None:

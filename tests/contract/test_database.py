@@ -11,7 +11,7 @@ import pytest
 from adapters.postgres import database as module
 from adapters.postgres.database import Database, Server
 from domain.errors import Unavailable
-from tests.conftest import free_port
+from tests.servers import free_port
 
 
 def kill(killer: Database, victim: Database) -> None:

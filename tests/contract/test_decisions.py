@@ -225,6 +225,13 @@ def test_levels_come_in_order_of_sku_in_pages(decisions: Any) -> None:
     assert first + second == expected
 
 
+def test_levels_of_some_skus_come_in_order_of_sku(decisions: Any) -> None:
+    stock(decisions, level("B"), level("A", 4, on_hand=7, at=LATER), level("C"))
+
+    assert list(decisions.levels_of(["B", "A", "B", "Z"])) == [level("A", 4, on_hand=7, at=LATER), level("B")]
+    assert list(decisions.levels_of([])) == []
+
+
 def test_a_movement_comes_back(decisions: Any) -> None:
     placed = order()
     insert(decisions, placed)

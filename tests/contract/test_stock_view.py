@@ -161,6 +161,61 @@ def test_what_was_shipped_before_the_first_record_counts_as_long_ago(stock_view:
     assert sold(stock_view, "12:02") == 3
 
 
+def test_a_level_takes_the_place_of_the_very_version_that_was_seen(stock_view: Any) -> None:
+    """Whatever its own version is."""
+    wrong = [level("TEA", 9, on_hand=99), level("MILK", 3, on_hand=99)]
+    right = [level("TEA", 2, on_hand=5, shipped_total=7, at=at("12:30")), level("MILK", 3, on_hand=5)]
+    stock_view.write([*wrong, level("WINE", 1)])
+
+    assert not stock_view.replace([*zip(wrong, right, strict=True)])
+
+    assert [stock_view.read(one.sku, NOON).level for one in right] == right
+    assert stock_view.read("WINE", NOON).level == level("WINE", 1)
+
+
+def test_a_level_that_nobody_decided_is_taken_away(stock_view: Any) -> None:
+    ghost, other = level("GHOST", 4), level("TEA", 4)
+    stock_view.write([ghost, other])
+
+    assert not stock_view.replace([(ghost, None)])
+
+    assert stock_view.read("GHOST", NOON) is None
+    assert list(stock_view.levels()) == [other]
+    assert [one.level for one in stock_view.page(10, NOON)] == [other]
+    assert not stock_view.write([level("GHOST", 1)])
+    assert stock_view.read("GHOST", NOON).level.version == 1
+
+
+@pytest.mark.parametrize("instead", [level("TEA", 2), level("TEA", 9), None], ids=["older", "newer", "nothing"])
+@pytest.mark.parametrize("seen", [3, 5])
+def test_what_was_written_since_it_was_seen_stays(stock_view: Any, seen: int, instead: Any) -> None:
+    written = level("TEA", 4, on_hand=44)
+    stock_view.write([written])
+
+    assert not stock_view.replace([(level("TEA", seen), instead)])
+
+    assert stock_view.read("TEA", NOON).level == written
+
+
+def test_what_is_not_there_is_not_replaced(stock_view: Any) -> None:
+    assert not stock_view.replace([(level("TEA", 1), level("TEA", 2)), (level("MILK", 1), None)])
+    assert not stock_view.replace([])
+
+    assert list(stock_view.levels()) == []
+
+
+def test_the_sales_rate_begins_anew_where_a_level_was_replaced(stock_view: Any) -> None:
+    """What was written before it was wrong, whatever it says of shipments."""
+    ship(stock_view, ("10:30", 100), ("11:20", 500), ("12:10", 900))
+    seen = stock_view.read("TEA", NOON).level
+
+    stock_view.replace([(seen, level("TEA", 2, shipped_total=40, at=at("11:50")))])
+    assert [sold(stock_view, time) for time in ("12:10", "12:40", "13:20")] == [0, 0, 0]
+
+    stock_view.write([level("TEA", 3, shipped_total=43, at=at("12:15"))])
+    assert [sold(stock_view, time) for time in ("12:16", "13:14", "13:15")] == [3, 3, 0]
+
+
 class Counting:
     """A client that counts its writes."""
 
@@ -203,6 +258,7 @@ def test_a_table_that_is_missing_is_each_skus_error(dynamo: Cloud) -> None:
     view = DynamoStockView(dynamo.client("dynamodb"), "nowhere", parallel=1)
 
     assert sorted(view.write([level("TEA"), level("MILK")])) == ["MILK", "TEA"]
+    assert sorted(view.replace([(level("TEA"), level("TEA")), (level("MILK"), None)])) == ["MILK", "TEA"]
 
 
 class Short:

@@ -131,7 +131,7 @@ def test_logs_follow_until_ctrl_c(stack: Up, shop: Shop) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_reconcile_finds_a_difference_and_its_repair(run: Run, shop: Shop, customer: Person) -> None:
+def test_reconcile_finds_a_difference_and_repairs_it(run: Run, shop: Shop, customer: Person) -> None:
     sku = shop.product(stock=3)
     customer.sees(customer.ordered((sku, 1)), "FULFILLED")
     agreed = json.loads(succeeds(run("reconcile")))
@@ -141,10 +141,13 @@ def test_reconcile_finds_a_difference_and_its_repair(run: Run, shop: Shop, custo
     item = dynamodb.get_item(**where, Key={"sku": {"S": sku}})["Item"]
     dynamodb.put_item(**where, Item={**item, "on_hand": {"N": "99"}})
     done = run("reconcile")
-    dynamodb.put_item(**where, Item=item)
     assert (done.returncode, done.stderr) == (1, "")
     (difference,) = json.loads(done.stdout)["differences"]
     assert (difference["sku"], difference["decided"]["on_hand"], difference["projected"]["on_hand"]) == (sku, 2, 99)
+    dynamodb.put_item(**where, Item={**item, "sku": {"S": f"GHOST-{sku}"}})
+    repaired = json.loads(succeeds(run("reconcile", "--repair")))
+    assert (repaired["repaired"], repaired["differing"], repaired["differences"]) == (2, 0, [])
+    assert dynamodb.get_item(**where, Key={"sku": {"S": sku}})["Item"]["on_hand"] == {"N": "2"}
     assert json.loads(succeeds(run("reconcile")))["differing"] == 0
 
 

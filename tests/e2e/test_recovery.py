@@ -1,7 +1,8 @@
-"""A crash between commit and publish delays an order, and never loses it."""
+"""A crash between commit and publish, or a message that died, delays an order and never loses it."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from adapters.system import uuid7
 from domain.idempotency import Key
 from domain.orders.order import Order
 from domain.orders.placing import PlaceOrder, place_order
-from domain.outbox import Written
+from domain.outbox import Publisher, Written
 from tests.e2e.shop import Person, Shop
 
 pytestmark = pytest.mark.xdist_group("e2e")
@@ -29,12 +30,16 @@ class Crashed:
         return []
 
 
-def a_minute_ago() -> datetime:
-    return datetime.now(UTC) - timedelta(minutes=1)
+class Losing:
+    """A publisher whose queue takes everything, and loses it."""
+
+    def send(self, messages: Sequence[Written]) -> Collection[int]:
+        """Deliver all to nowhere."""
+        return [one.id for one in messages]
 
 
-def placed_but_not_published(shop: Shop, customer_id: str, sku: str) -> Order:
-    """Commit an order as a writer does that dies right after."""
+def placed(shop: Shop, customer_id: str, sku: str, publisher: Publisher, ago: timedelta) -> Order:
+    """Commit an order as some writer did a while ago."""
     secret = shop.info.database
     server = Server(secret["host"], secret["port"], secret["username"], secret["password"])
     product, inventory = (Database(name, lambda: server, "disable") for name in ("product", "inventory"))
@@ -43,8 +48,8 @@ def placed_but_not_published(shop: Shop, customer_id: str, sku: str) -> Order:
             PlaceOrder(customer_id, [(sku, 2)], Key(str(uuid.uuid4()), "digest")),
             products=PostgresProducts(product),
             store=PostgresDecisions(inventory),
-            publisher=Crashed(),
-            clock=a_minute_ago,
+            publisher=publisher,
+            clock=lambda: datetime.now(UTC) - ago,
             new_id=uuid7,
         )
     finally:
@@ -54,9 +59,18 @@ def placed_but_not_published(shop: Shop, customer_id: str, sku: str) -> Order:
 
 def test_the_relay_sends_what_a_crash_left_behind(shop: Shop, customer: Person) -> None:
     sku = shop.product(stock=5)
-    order = placed_but_not_published(shop, customer.get("/user/me")["id"], sku)
+    order = placed(shop, customer.get("/user/me")["id"], sku, Crashed(), timedelta(minutes=1))
     shop.invoke("RelayOutboxFunction")
     fulfilled = customer.sees(f"/orders/{order.id}", "FULFILLED")
     assert [step["status"] for step in fulfilled["events"]] == ["PLACED", "CONFIRMED", "FULFILLED"]
     assert shop.stock(sku) == (3, 0)
     assert shop.settled()["outbox"] == 0
+
+
+def test_the_sweep_sends_an_order_on_whose_message_died(shop: Shop, customer: Person) -> None:
+    sku = shop.product(stock=5)
+    order = placed(shop, customer.get("/user/me")["id"], sku, Losing(), timedelta(hours=1))
+    assert json.loads(shop.invoke("SweepOrdersFunction")) == {"resent": 1, "stuck": 0}
+    customer.sees(f"/orders/{order.id}", "FULFILLED")
+    assert shop.stock(sku) == (3, 0)
+    assert json.loads(shop.invoke("SweepOrdersFunction")) == {"resent": 0, "stuck": 0}

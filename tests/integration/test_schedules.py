@@ -115,7 +115,9 @@ def clean_view(ministack: Cloud, environment: Any) -> Any:
 def test_two_sides_that_agree(invoke: Any, shop: Shop, clean_view: Any) -> None:
     clean_view.write(shop.store.stock_levels(10))
 
-    assert invoke("reconcile", {"grace_seconds": 0}) == {"compared": 2, "differing": 0, "differences": []}
+    agreed = {"compared": 2, "repaired": 0, "differing": 0, "differences": []}
+    assert invoke("reconcile", {"grace_seconds": 0}) == agreed
+    assert invoke("reconcile", {"grace_seconds": 0, "repair": True}) == agreed
 
 
 def test_differences_are_named_and_logged(invoke: Any, shop: Shop, clean_view: Any, log: Any) -> None:
@@ -133,6 +135,41 @@ def test_differences_are_named_and_logged(invoke: Any, shop: Shop, clean_view: A
     ]
     (line,) = [line for line in log() if line["level"] == "ERROR"]
     assert line["number"] == 3
+    assert invoke("reconcile", {"grace_seconds": 0, "repair": "no"})["differing"] == 3
+
+
+def test_differences_are_repaired_on_request(
+    invoke: Any, shop: Shop, clean_view: Any, log: Any, capsys: Any, ministack: Cloud, environment: Any
+) -> None:
+    """And those that cannot be repaired last."""
+    tea = shop.level("TEA")
+    clean_view.write([level("TEA", 7, on_hand=99, at=tea.updated_at), level("GHOST", at=tea.updated_at)])
+
+    answer = invoke("reconcile", {"grace_seconds": 0, "repair": True})
+
+    assert answer == {"compared": 2, "repaired": 3, "differing": 0, "differences": []}
+    assert sorted(clean_view.levels(), key=lambda one: one.sku) == shop.store.stock_levels(10)
+    assert metrics(capsys)["ReconciliationDifferences"] == 0
+    (line,) = [line for line in log() if line["level"] == "WARNING"]
+    assert (line["number"], [one["sku"] for one in line["differences"]]) == (3, ["MILK", "TEA", "GHOST"])
+
+
+def test_a_difference_that_cannot_be_repaired_lasts(
+    invoke: Any, shop: Shop, clean_view: Any, capsys: Any, ministack: Cloud, environment: Any
+) -> None:
+    table, ago = environment["INVENTORY_TABLE"], shop.level("TEA").updated_at
+    clean_view.write([level("TEA", 1, on_hand=10, at=ago), level("MILK", 0, at=ago)])
+    ministack.client("dynamodb").update_item(
+        TableName=table,
+        Key={"sku": {"S": "MILK"}},
+        UpdateExpression="REMOVE sold_hour, sold",
+    )
+
+    answer = invoke("reconcile", {"grace_seconds": 0, "repair": True})
+
+    assert (answer["repaired"], answer["differing"]) == (0, 1)
+    assert [one["sku"] for one in answer["differences"]] == ["MILK"]
+    assert metrics(capsys)["ReconciliationDifferences"] == 1
 
 
 def test_what_is_on_its_way_is_no_difference(invoke: Any, shop: Shop, clean_view: Any, log: Any) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
 
+from adapters.memory.decisions import MemoryDecisions
 from adapters.memory.others import MemoryStockView
 from domain.errors import InvalidInput, NotFound
-from domain.inventory.projection import get_stock, newest
+from domain.inventory.projection import Stock, get_stock, newest
 from domain.inventory.reconciling import PAGE, reconcile
+from domain.inventory.stock import StockLevel
 from tests.shop import NOON, Clock, Shop, level
 
 GRACE = timedelta(seconds=60)
@@ -104,3 +107,116 @@ def test_more_than_one_page_is_compared() -> None:
     found = reconcile(shop.store, view, shop.clock, GRACE)
 
     assert (found.compared, list(found.differences)) == (PAGE + 1, [])
+
+    lacking = MemoryStockView()
+    lacking.write([level(f"SKU-{i:05}", on_hand=1) for i in range(0, PAGE + 1, 2)])
+    assert len(reconcile(shop.store, lacking, shop.clock, GRACE).differences) == PAGE // 2
+
+
+def test_both_sides_are_read_by_pages() -> None:
+    """However many skus there are."""
+    asked: list[int] = []
+
+    class Watched(MemoryDecisions):
+        def levels_of(self, skus: Collection[str]) -> Sequence[StockLevel]:
+            asked.append(len(skus))
+            return super().levels_of(skus)
+
+    shop, view = Shop(Watched()), MemoryStockView()
+    view.write([level(f"SKU-{i:05}") for i in range(2 * PAGE + 1)])
+
+    reconcile(shop.store, view, shop.clock, GRACE)
+
+    assert asked == [PAGE, PAGE, 1]
+
+
+WRONG = {
+    "behind": level("TEA", 1, on_hand=3),
+    "ahead": level("TEA", 99, on_hand=3),
+    "other figures": level("TEA", 2, on_hand=3),
+    "unknown": level("GHOST", 5),
+}
+
+
+@pytest.mark.parametrize("wrong", [[], *([one] for one in WRONG.values()), list(WRONG.values())[1:]])
+def test_a_repaired_view_shows_what_was_decided(shop: Shop, wrong: Sequence[StockLevel]) -> None:
+    shop.receive("TEA", 5)
+    view = MemoryStockView()
+    view.write(wrong)
+    shop.clock.tick(hours=1)
+
+    found = reconcile(shop.store, view, shop.clock, GRACE, repair=True)
+
+    assert {one.sku for one in found.repaired} == {"MILK", "TEA", *(one.sku for one in wrong)}
+    assert (found.compared, list(found.differences)) == (2, [])
+    assert sorted(view.levels(), key=lambda one: one.sku) == shop.store.stock_levels(10)
+    assert reconcile(shop.store, view, shop.clock, GRACE, repair=True).repaired == []
+
+
+def test_a_view_that_is_behind_keeps_what_it_knows_of_sales(shop: Shop, view: MemoryStockView) -> None:
+    shop.shipped(("TEA", 4))
+
+    reconcile(shop.store, view, shop.clock, timedelta(0), repair=True)
+
+    assert view.read("TEA", shop.clock()) == Stock(shop.level("TEA"), 4)
+
+
+def test_nothing_is_repaired_unless_it_is_asked_for(shop: Shop) -> None:
+    view = MemoryStockView()
+
+    found = reconcile(shop.store, view, shop.clock, timedelta(0))
+
+    assert (len(found.differences), list(found.repaired), list(view.levels())) == (2, [], [])
+
+
+def test_what_is_on_its_way_is_not_repaired(shop: Shop, view: MemoryStockView) -> None:
+    shop.receive("TEA", 1)
+    view.write([level("GHOST", at=shop.clock())])
+
+    assert reconcile(shop.store, view, shop.clock, GRACE, repair=True).repaired == []
+    assert {one.sku: one.version for one in view.levels()} == {"TEA": 1, "MILK": 1, "GHOST": 1}
+
+
+class Busy(MemoryStockView):
+    """A view that gets a projection right before, and right after, something in it is replaced."""
+
+    def __init__(self, shop: Shop, *, before: int, after: int) -> None:
+        super().__init__()
+        self.shop, self.before, self.after = shop, before, after
+
+    def replace(self, pairs: Collection[tuple[StockLevel, StockLevel | None]]) -> Mapping[str, Exception]:
+        self._project(self.before)
+        super().replace(pairs)
+        self._project(self.after)
+        return {}
+
+    def _project(self, number: int) -> None:
+        for _ in range(number):
+            self.shop.receive("TEA", 1)
+            self.write([self.shop.level("TEA")])
+
+
+@pytest.mark.parametrize("wrong", list(WRONG.values())[:3], ids=list(WRONG)[:3])
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 1), (2, 2)])
+def test_what_is_decided_during_a_repair_is_not_lost(shop: Shop, wrong: StockLevel, before: int, after: int) -> None:
+    """Not even where a version that was never decided had kept it out."""
+    shop.receive("TEA", 5)
+    view = Busy(shop, before=before, after=after)
+    view.write([wrong, shop.level("MILK")])
+    shop.clock.tick(hours=1)
+
+    (repaired,) = reconcile(shop.store, view, shop.clock, GRACE, repair=True).repaired
+
+    assert repaired.projected == wrong
+    assert view.read("TEA", shop.clock()).level == shop.level("TEA")
+
+
+def test_what_cannot_be_repaired_lasts_beside_what_can(shop: Shop) -> None:
+    class Broken(MemoryStockView):
+        def write(self, levels: Collection[StockLevel]) -> Mapping[str, Exception]:
+            return {**super().write([one for one in levels if one.sku != "TEA"]), "TEA": OSError()}
+
+    found = reconcile(shop.store, Broken(), shop.clock, timedelta(0), repair=True)
+
+    assert [one.sku for one in found.repaired] == ["MILK"]
+    assert [one.sku for one in found.differences] == ["TEA"]

@@ -12,11 +12,12 @@ written before it: bounded, and enough to know what was sold within the last hou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -51,6 +52,13 @@ FIRST = Step(
     "attribute_not_exists(version)",
     values=(":hour", ":sold", ":before"),
 )
+ANEW = Step(
+    "sold_base = :shipped, sold = :sold, sold_hour = :hour REMOVE earlier, earlier_base",
+    "version = :seen",
+    values=(":hour", ":sold", ":seen"),
+)
+
+T = TypeVar("T")
 
 
 class DynamoStockView:
@@ -66,13 +74,18 @@ class DynamoStockView:
 
         One conditional write per sku, and one more for a sku's first write in an hour. Returns the errors by sku.
         """
-        if not levels:
-            return {}
         first = oldest(levels)
-        written = newest(levels)
-        with ThreadPoolExecutor(min(self._parallel, len(written))) as threads:
-            errors = threads.map(lambda level: self._write_one(level, first[level.sku]), written)
-            return {level.sku: error for level, error in zip(written, errors, strict=True) if error}
+        return self._each(
+            {level.sku: level for level in newest(levels)}, lambda one: self._write_one(one, first[one.sku])
+        )
+
+    def replace(self, pairs: Collection[tuple[StockLevel, StockLevel | None]]) -> Mapping[str, Exception]:
+        """Put the second level of each pair, or nothing, in the place of the first; the sales rate begins anew.
+
+        One conditional write per pair. Where the view no longer has that very version it stays as it is. Returns the
+        errors by sku.
+        """
+        return self._each({seen.sku: (seen, level) for seen, level in pairs}, lambda pair: self._replace_one(*pair))
 
     def read(self, sku: str, now: datetime) -> Stock | None:
         """Return one sku's stock."""
@@ -108,22 +121,46 @@ class DynamoStockView:
         )
         return (_level(item) for page in pages for item in page["Items"])
 
-    def _write_one(self, level: StockLevel, first: StockLevel) -> Exception | None:
+    def _each(self, items: Mapping[str, T], work: Callable[[T], None]) -> Mapping[str, Exception]:
+        """Do some work for each sku, many at once; return the errors by sku."""
+
+        def error_of(item: T) -> Exception | None:
+            try:
+                work(item)
+            except Exception as error:  # noqa: BLE001 - each sku's own error is returned beside the others' success
+                return error
+            return None
+
+        if not items:
+            return {}
+        with ThreadPoolExecutor(min(self._parallel, len(items))) as threads:
+            errors = threads.map(error_of, items.values())
+            return {sku: error for sku, error in zip(items, errors, strict=True) if error}
+
+    def _write_one(self, level: StockLevel, first: StockLevel) -> None:
         hour = _minute(level.updated_at) // 60
         step = FIRST if first.version == 1 else SAME_HOUR
-        try:
-            while (held := self._try(level, step, first.shipped_total)) is not None:
-                if not held:
-                    step = FIRST
-                elif _number(held, "version") >= level.version:
-                    break
-                else:
-                    step = SAME_HOUR if _number(held, "sold_hour") == hour else NEXT_HOUR
-        except Exception as error:  # noqa: BLE001 - each sku's own error is returned beside the others' success
-            return error
-        return None
+        while (held := self._try(level, step, before=first.shipped_total)) is not None:
+            if not held:
+                step = FIRST
+            elif _number(held, "version") >= level.version:
+                break
+            else:
+                step = SAME_HOUR if _number(held, "sold_hour") == hour else NEXT_HOUR
 
-    def _try(self, level: StockLevel, step: Step, before: int) -> Mapping[str, Any] | None:
+    def _replace_one(self, seen: StockLevel, level: StockLevel | None) -> None:
+        if level:
+            self._try(level, ANEW, seen=seen.version)
+            return
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(
+                TableName=self._table,
+                Key={"sku": {"S": seen.sku}},
+                ConditionExpression="version = :seen",
+                ExpressionAttributeValues={":seen": {"N": str(seen.version)}},
+            )
+
+    def _try(self, level: StockLevel, step: Step, *, before: int = 0, seen: int = 0) -> Mapping[str, Any] | None:
         """Write once; return None when written, else the item that stood in the way ({} for none)."""
         minute = str(_minute(level.updated_at))
         shipped = {"N": str(level.shipped_total)}
@@ -131,6 +168,7 @@ class DynamoStockView:
             ":hour": {"N": str(int(minute) // 60)},
             ":sold": {"M": {minute: shipped}},
             ":before": {"N": str(before)},
+            ":seen": {"N": str(seen)},
         }
         names: dict[str, Any] = {"ExpressionAttributeNames": dict.fromkeys(step.names, minute)} if step.names else {}
         try:

@@ -141,6 +141,10 @@ class MemoryDecisions:
         older = [one for one in own if before is None or one.version < before]
         return sorted(older, key=lambda one: one.version, reverse=True)[:limit]
 
+    def levels_of(self, skus: Collection[str]) -> Sequence[StockLevel]:
+        """Return the levels of those skus that have one, in order of sku."""
+        return [self._tables.stock[sku] for sku in sorted(set(skus)) if sku in self._tables.stock]
+
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
         """Return up to `limit` levels whose sku comes after `after`, in order of sku."""
         return [level for sku, level in sorted(self._tables.stock.items()) if sku > after][:limit]

@@ -74,6 +74,15 @@ class MemoryStockView:
                 history.append(level)
         return {}
 
+    def replace(self, pairs: Collection[tuple[StockLevel, StockLevel | None]]) -> Mapping[str, Exception]:
+        """Put the second level of each pair, or nothing, in the place of the first, if the view still has that."""
+        for seen, level in pairs:
+            history = self._history.get(seen.sku)
+            if history and history[-1].version == seen.version:
+                del self._history[seen.sku]
+                self.write([level] if level else [])
+        return {}
+
     def read(self, sku: str, now: datetime) -> Stock | None:
         """Return one sku's stock."""
         if not (history := self._history.get(sku)):

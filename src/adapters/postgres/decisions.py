@@ -90,6 +90,11 @@ class PostgresDecisions:
         )
         return [movement(row) for row in rows]
 
+    def levels_of(self, skus: Collection[str]) -> Sequence[StockLevel]:
+        """Return the levels of those skus that have one, in order of sku."""
+        rows = self._database.query(f"SELECT {LEVEL} FROM product_info WHERE sku = ANY(%s) ORDER BY sku", [list(skus)])
+        return [level(row) for row in rows]
+
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:
         """Return up to `limit` levels whose sku comes after `after`, in order of sku."""
         rows = self._database.query(

@@ -44,6 +44,12 @@ class StockView(Protocol):
         Returns the errors by sku.
         """
 
+    def replace(self, pairs: Collection[tuple[StockLevel, StockLevel | None]]) -> Mapping[str, Exception]:
+        """Put the second level of each pair, or nothing, in the place of the first; the sales rate begins anew.
+
+        Where the view no longer has that very version it stays as it is. Returns the errors by sku.
+        """
+
     def read(self, sku: str, now: datetime) -> Stock | None:
         """Return one sku's stock."""
 

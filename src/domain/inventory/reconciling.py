@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 
 from domain.decisions import Decisions
 from domain.inventory.projection import StockView
@@ -25,47 +26,82 @@ class Difference:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """How many skus were compared, and every difference that has outlived the grace."""
+    """How many skus were compared, and the differences that have outlived the grace: repaired, and lasting ones."""
 
     compared: int
+    repaired: Sequence[Difference]
     differences: Sequence[Difference]
 
 
-def reconcile(store: Decisions, view: StockView, clock: Clock, grace: timedelta) -> Reconciliation:
-    """Compare both sides sku by sku.
+def reconcile(
+    store: Decisions, view: StockView, clock: Clock, grace: timedelta, *, repair: bool = False
+) -> Reconciliation:
+    """Compare both sides sku by sku, PAGE at a time; with `repair` the view then follows the decisions.
 
     A level decided less than `grace` ago may still be on its way and is no difference yet.
     """
-    settled = clock() - grace
-    projected = {level.sku: level for level in view.levels()}
-    differences, compared = [], 0
-    for decided in _all_levels(store):
-        compared += 1
-        seen = projected.pop(decided.sku, None)
-        if not _agree(decided, seen) and decided.updated_at <= settled:
-            differences.append(Difference(decided.sku, decided, seen))
-    differences += [
-        Difference(sku, None, level) for sku, level in sorted(projected.items()) if level.updated_at <= settled
-    ]
-    return Reconciliation(compared, differences)
+    compared, repaired, lasting = 0, list[Difference](), list[Difference]()
+    for number, found in _compared(store, view, clock() - grace):
+        failed = _repair(found, store, view) if repair and found else {one.sku for one in found}
+        compared += number
+        repaired += [one for one in found if one.sku not in failed]
+        lasting += [one for one in found if one.sku in failed]
+    return Reconciliation(compared, sorted(repaired, key=_order), sorted(lasting, key=_order))
 
 
-def _agree(decided: StockLevel, seen: StockLevel | None) -> bool:
-    return seen is not None and (
-        decided.on_hand,
-        decided.allocated,
-        decided.shipped_total,
-        decided.version,
-    ) == (
-        seen.on_hand,
-        seen.allocated,
-        seen.shipped_total,
-        seen.version,
-    )
+def _compared(store: Decisions, view: StockView, settled: datetime) -> Iterator[tuple[int, Sequence[Difference]]]:
+    """Yield, page by page, how many decided levels it compares, and the differences.
+
+    The view is read first: what it shows can then be behind the decisions, but not rightly ahead of them. Of all
+    that it shows only the skus are kept, to tell afterwards which it lacks.
+    """
+    shown = set[str]()
+    levels = iter(view.levels())
+    while seen := list(islice(levels, PAGE)):
+        shown.update(level.sku for level in seen)
+        decided = {level.sku: level for level in store.levels_of([level.sku for level in seen])}
+        pairs = [Difference(level.sku, decided.get(level.sku), level) for level in seen]
+        yield len(decided), [one for one in pairs if not _agree(one) and _since(one) <= settled]
+    for page in _pages(store):
+        missing = [Difference(level.sku, level, None) for level in page if level.sku not in shown]
+        yield len(missing), [one for one in missing if _since(one) <= settled]
 
 
-def _all_levels(store: Decisions) -> Iterator[StockLevel]:
+def _repair(differences: Sequence[Difference], store: Decisions, view: StockView) -> Collection[str]:
+    """Let the view follow the decisions; return the skus where it cannot.
+
+    A version that it shows and that was never decided must give way first, or newer ones would seem old. They may
+    have come in vain meanwhile, so what is written in the end is what has been decided by then.
+    """
+    wrong = [(one.projected, one.decided) for one in differences if one.projected and not _behind(one)]
+    errors = view.replace(wrong)
+    return {**errors, **view.write(store.levels_of([one.sku for one in differences]))}
+
+
+def _agree(one: Difference) -> bool:
+    return one.decided is not None and one.projected is not None and _figures(one.decided) == _figures(one.projected)
+
+
+def _behind(one: Difference) -> bool:
+    return one.decided is not None and one.projected is not None and one.projected.version < one.decided.version
+
+
+def _figures(level: StockLevel) -> tuple[int, ...]:
+    return level.on_hand, level.allocated, level.shipped_total, level.version
+
+
+def _since(one: Difference) -> datetime:
+    """Return since when both sides could agree."""
+    (level, *_) = [level for level in (one.decided, one.projected) if level]
+    return level.updated_at
+
+
+def _order(one: Difference) -> tuple[bool, str]:
+    return one.decided is None, one.sku
+
+
+def _pages(store: Decisions) -> Iterator[Sequence[StockLevel]]:
     page = store.stock_levels(PAGE)
     while page:
-        yield from page
+        yield page
         page = store.stock_levels(PAGE, after=page[-1].sku)

@@ -1,6 +1,6 @@
-"""Deciding orders in batches: what the two queues do.
+"""Deciding orders in batches: what the two queues do, and what is done when they cannot.
 
-Both steps expect a status and pass over orders that have left it, so a message may come twice or late.
+All steps expect a status and pass over orders that have left it, so a message may come twice or late.
 """
 
 from __future__ import annotations
@@ -68,16 +68,39 @@ def ship_orders(
     return _batch(order_ids, Status.CONFIRMED, decide, store, publisher)
 
 
+def abandon_orders(
+    order_ids: Collection[str], expected: Status, *, store: Decisions, publisher: Publisher, clock: Clock
+) -> Mapping[str, Order]:
+    """Reject, in one transaction, orders that still wait in a status: PLACED, or CONFIRMED, whose units are freed.
+
+    Returns the orders that were decided here, by id. Orders that have gone on are passed over, and so are ids
+    of no order.
+    """
+
+    def decide(tx: Transaction, waiting: Sequence[Order]) -> Sequence[Order]:
+        promised = waiting if expected is Status.CONFIRMED else []
+        ledger = Ledger(tx.lock_stock({sku for order in promised for sku in order.quantities}), clock())
+        for order in promised:
+            ledger.release(order.quantities)
+        rejected = [order.to(Status.REJECTED, clock(), Reason.ABANDONED) for order in waiting]
+        _save(tx, rejected, ledger, clock)
+        return rejected
+
+    return _batch(order_ids, expected, decide, store, publisher, all_known=False)
+
+
 def _batch(
     order_ids: Collection[str],
     expected: Status,
     decide: Callable[[Transaction, Sequence[Order]], Sequence[Order]],
     store: Decisions,
     publisher: Publisher,
+    *,
+    all_known: bool = True,
 ) -> Mapping[str, Order]:
     with store.transaction() as tx:
         locked = tx.lock_orders(order_ids)
-        if missing := set(order_ids) - {order.id for order in locked}:
+        if all_known and (missing := set(order_ids) - {order.id for order in locked}):
             raise NotFound(f"there is no order {', '.join(sorted(missing))}")
         waiting = [order for order in locked if order.status is expected]
         decided = decide(tx, waiting) if waiting else []

@@ -1,7 +1,8 @@
 """An order and the states it goes through.
 
 PLACED ──► CONFIRMED ──► FULFILLED
-  │  └────────┬───► CANCELLED
+  │  ├────────┬───► CANCELLED (by the customer)
+  ├──┴────────┴───► REJECTED (abandoned: by an admin, who purged its dead letter)
   └──► REJECTED (out_of_stock, discontinued)
 """
 
@@ -32,6 +33,8 @@ class Reason(StrEnum):
 
     OUT_OF_STOCK = "out_of_stock"
     DISCONTINUED = "discontinued"
+    ABANDONED = "abandoned"
+    """Its message died, and an admin gave it up."""
 
 
 @dataclass(frozen=True)

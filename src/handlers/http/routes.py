@@ -41,6 +41,10 @@ ROUTES = (
     ("POST", "/inventory/{sku}/receipts", "receive_stock"),
     ("POST", "/inventory/{sku}/adjustments", "adjust_stock"),
     ("GET", "/inventory/{sku}/movements", "list_movements"),
+    ("GET", "/dead-letters/{queue}", "list_dead_letters"),
+    ("GET", "/dead-letters/{queue}/{id}", "get_dead_letter"),
+    ("POST", "/dead-letters/{queue}/redrive", "redrive_dead_letters"),
+    ("POST", "/dead-letters/{queue}/purge", "purge_dead_letters"),
 )
 """Method, path and module of each route. A path with a slash at its end is redirected (see not_found)."""
 
