@@ -438,6 +438,28 @@ def _stock(shop: Shop, number: int) -> None:
         tx.save_stock([level(f"SKU-{i}") for i in range(number)])
 
 
+def test_a_page_reads_the_orders_that_it_shows(shop: Shop, inventory: Database) -> None:
+    """Not all that a customer has, to sort them."""
+    placed = [order(("TEA", 1)) for _ in range(300)]
+    for one in placed:
+        _insert(shop, one)
+    inventory.execute("ANALYZE orders")
+
+    before = _orders_read(inventory)
+    shop.store.orders_of("ann", 10)
+
+    assert _orders_read(inventory) - before == 10
+
+
+def _orders_read(inventory: Database) -> int:
+    """Return how many rows of orders this connection has read so far."""
+    inventory.query("SELECT pg_stat_force_next_flush()")
+    ((read,),) = inventory.query(
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'orders'"
+    )
+    return int(read)
+
+
 def test_the_database_itself_refuses_to_oversell(shop: Shop) -> None:
     """Should the code above it ever be wrong."""
     for wrong in ({"on_hand": -1}, {"allocated": 11}, {"allocated": -1}, {"shipped_total": -1}):

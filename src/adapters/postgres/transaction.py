@@ -16,7 +16,10 @@ from domain.orders.order import Line, Order, Reason, Status, Summary
 from domain.outbox import Message, Written
 from domain.ports import ID
 
-SUMMARY = "id::text, customer_id, status, reason, currency, total_minor, line_count, placed_at, updated_at, version"
+SUMMARY = (
+    "id::text AS told, customer_id, status, reason, currency, total_minor, line_count, placed_at, updated_at, version"
+)
+"""The id has another name here, so that ORDER BY id is the column's order, which its indexes have, not its text's."""
 MOVEMENT = "id::text, sku, kind, quantity, reason, order_id::text, actor, at, version"
 OPEN = "status IN ('PLACED', 'CONFIRMED')"
 """Word for word the condition of the index that finds these orders."""
@@ -172,7 +175,7 @@ class PostgresTransaction:
 def with_lines(connection: Connection, orders: Sequence[Order]) -> list[Order]:
     """Return the orders with their lines read, in one statement."""
     rows = connection.execute(
-        "SELECT order_id::text, sku, quantity, unit_price_minor FROM order_lines"
+        "SELECT order_id::text AS told, sku, quantity, unit_price_minor FROM order_lines"
         " WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, position",
         [array(order.id for order in orders)],
     ).fetchall()
