@@ -61,6 +61,18 @@ class Relayed:
     delivered: int
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """The messages that wait: how many, and when the oldest of them was written; None when there is none."""
+
+    number: int
+    oldest: datetime | None
+
+    def age(self, now: datetime) -> timedelta:
+        """Return for how long the oldest has waited; nothing, when clocks disagree on what is past."""
+        return max(now - self.oldest, timedelta(0)) if self.oldest else timedelta(0)
+
+
 class Outbox(Protocol):
     """The messages of committed transactions that are not known to be delivered."""
 
@@ -73,8 +85,8 @@ class Outbox(Protocol):
         Relays may run side by side: none waits for, or sends, what another has in hand.
         """
 
-    def waiting(self) -> int:
-        """Return how many messages wait."""
+    def backlog(self) -> Backlog:
+        """Return what waits."""
 
 
 class Publisher(Protocol):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from adapters.system import now
 from domain.outbox import relay
 from handlers.telemetry import count, logger
@@ -22,8 +24,9 @@ MOST_PRUNED = 10_000
 def handler(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:
     """Relay until nothing old is left; return how many were sent and how many wait."""
     relayed = relay(decisions(), publisher(), now)
-    waiting = decisions().waiting()
+    backlog = decisions().backlog()
     decisions().prune(now(), MOST_PRUNED)
     count("OutboxRelayed", relayed)
-    count("OutboxWaiting", waiting)
-    return {"relayed": relayed, "waiting": waiting}
+    count("OutboxWaiting", backlog.number)
+    count("OutboxLag", backlog.age(now()).total_seconds(), unit=MetricUnit.Seconds)
+    return {"relayed": relayed, "waiting": backlog.number}

@@ -14,7 +14,7 @@ from adapters.memory.others import MemoryPublisher
 from domain.idempotency import RETENTION, Claim, Key
 from domain.inventory.movement import Kind, Movement
 from domain.orders.order import Event, Reason, Status
-from domain.outbox import Message, Topic, Written
+from domain.outbox import Backlog, Message, Topic, Written
 from tests.shop import NOON, level, new_id, order
 
 LATER = NOON + timedelta(minutes=1)
@@ -357,6 +357,19 @@ def test_messages_wait_until_they_are_forgotten(decisions: Any) -> None:
     assert decisions.waiting() == 1
     decisions.forget([written[1].id, written[0].id])
     assert decisions.waiting() == 0
+
+
+def test_the_backlog_tells_since_when_the_oldest_message_waits(decisions: Any) -> None:
+    assert decisions.backlog() == Backlog(0, None)
+
+    (late,) = publish(decisions, message(1), at=LATER)
+    early, _ = publish(decisions, message(2), message(3), at=NOON)
+    assert decisions.backlog() == Backlog(3, NOON)
+
+    decisions.forget([early.id, early.id + 1])
+    assert decisions.backlog() == Backlog(1, LATER)
+    decisions.forget([late.id])
+    assert decisions.backlog() == Backlog(0, None)
 
 
 def test_messages_of_one_transaction_add_up(decisions: Any) -> None:

@@ -56,11 +56,21 @@ def test_more_than_one_round_is_relayed(invoke: Any, shop: Shop) -> None:
     assert invoke("relay_outbox", {}) == {"relayed": 520, "waiting": 0}
 
 
-def test_what_cannot_be_sent_waits(invoke: Any, shop: Shop, rewire: Any) -> None:
+def test_what_cannot_be_sent_waits(invoke: Any, shop: Shop, rewire: Any, capsys: Any) -> None:
     left_behind(shop).place(("TEA", 1))
     rewire(ORDERS_QUEUE_URL="http://127.0.0.1:1/000000000000/gone")
 
     assert invoke("relay_outbox", {}) == {"relayed": 1, "waiting": 1}
+
+    told = metrics(capsys)
+    assert (told["OutboxRelayed"], told["OutboxWaiting"]) == (1, 1)
+    assert LONG_AGO.total_seconds() <= told["OutboxLag"] < 2 * LONG_AGO.total_seconds()
+
+
+def test_an_empty_outbox_has_no_lag(invoke: Any, shop: Shop, capsys: Any) -> None:
+    invoke("relay_outbox", {})
+
+    assert metrics(capsys) == {"OutboxRelayed": 0, "OutboxWaiting": 0, "OutboxLag": 0}
 
 
 def test_orders_whose_message_died_are_sent_again_and_stuck_ones_reported(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+import pytest
 
 from domain.orders.order import Status
-from domain.outbox import RELAY_AGE, Topic, Written, deliver, relay
+from domain.outbox import RELAY_AGE, Backlog, Topic, Written, deliver, relay
 from tests.shop import NOON, Shop
 
 
@@ -123,3 +126,11 @@ def test_nothing_is_forgotten_when_nothing_was_written_or_delivered(shop: Shop) 
     shop.publisher.down = True
 
     deliver([], outbox, shop.publisher)  # type: ignore[arg-type] # any call would fail
+
+
+@pytest.mark.parametrize(("oldest", "age"), [(NOON, 90), (NOON + timedelta(minutes=2), 0), (None, 0)])
+def test_a_backlog_is_as_old_as_its_oldest_message(oldest: datetime | None, age: int) -> None:
+    """Whatever another writer's clock said."""
+    backlog = Backlog(int(oldest is not None), oldest)
+
+    assert backlog.age(NOON + timedelta(seconds=90)) == timedelta(seconds=age)

@@ -14,7 +14,7 @@ from domain.idempotency import RETENTION, Claim, Key
 from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, OpenOrders, Order, Status, Summary
-from domain.outbox import Message, Publisher, Relayed, Written
+from domain.outbox import Backlog, Message, Publisher, Relayed, Written
 
 
 @dataclass
@@ -172,9 +172,14 @@ class MemoryDecisions:
                 del self._tables.claims[scope]
             return len(expired)
 
+    def backlog(self) -> Backlog:
+        """Return what waits."""
+        times = [at for _, at in self._tables.outbox.values()]
+        return Backlog(len(times), min(times, default=None))
+
     def waiting(self) -> int:
-        """Return how many messages wait."""
-        return len(self._tables.outbox)
+        """Return how many messages wait, for tests to look at."""
+        return self.backlog().number
 
     @property
     def outbox(self) -> Mapping[int, Written]:

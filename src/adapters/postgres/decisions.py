@@ -27,7 +27,7 @@ from domain.decisions import Transaction
 from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, OpenOrders, Order, Status, Summary
-from domain.outbox import Message, Publisher, Relayed, Topic, Written
+from domain.outbox import Backlog, Message, Publisher, Relayed, Topic, Written
 
 
 class PostgresDecisions:
@@ -127,10 +127,14 @@ class PostgresDecisions:
         )
         return removed.rowcount
 
+    def backlog(self) -> Backlog:
+        """Return what waits."""
+        (row,) = self._database.query("SELECT count(*), min(written_at) FROM outbox")
+        return Backlog(*row)
+
     def waiting(self) -> int:
-        """Return how many messages wait."""
-        ((count,),) = self._database.query("SELECT count(*) FROM outbox")
-        return int(count)
+        """Return how many messages wait, for tests to look at."""
+        return self.backlog().number
 
 
 def _written(row: Sequence[Any]) -> Written:
