@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,58 +25,96 @@ QUEUE_BATCH = 10
 STREAM_BATCH = 500
 """Most records of one PutRecords; ours are far below its 5 MB."""
 
-Send = Callable[[Sequence[Written]], Collection[int]]
+WAITS = (0.05, 0.4)
+"""Most seconds before what AWS refused is sent for the second, and for the third and last time."""
+
+
+class Answer(NamedTuple):
+    """What became of a batch: the ids that were taken, and the messages that may be taken another time."""
+
+    delivered: Collection[int]
+    refused: Sequence[Written]
 
 
 class AwsPublisher:
     """Sends each topic's messages to its queue or to the stream.
 
-    A batch that fails, or the part of it that AWS refuses, is logged and stays in the outbox for a relay;
-    the clients' own retries are the only ones.
+    The part of a batch that AWS refuses in a call that succeeds is sent again, after waits of random length ("full
+    jitter", AWS Architecture Blog, "Exponential Backoff And Jitter"). Calls that fail are the clients' own to retry.
+    What is not delivered is logged and stays in the outbox for a relay.
     """
 
-    def __init__(self, sqs: SQSClient, kinesis: KinesisClient, queues: Mapping[Topic, str], stream: str) -> None:
+    def __init__(
+        self,
+        sqs: SQSClient,
+        kinesis: KinesisClient,
+        queues: Mapping[Topic, str],
+        stream: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
         self._sqs = sqs
         self._kinesis = kinesis
         self._queues = queues
         self._stream = stream
+        self._sleep = sleep
+        self._uniform = uniform
 
     def send(self, messages: Sequence[Written]) -> Collection[int]:
         """Send all; return the ids of those delivered."""
+        delivered, refused = self._send_once(messages)
+        for longest in WAITS:
+            if not refused:
+                break
+            self._sleep(self._uniform(0, longest))
+            more, refused = self._send_once(refused)
+            delivered = {*delivered, *more}
+        for topic, number in Counter(one.message.topic for one in refused).items():
+            logger.warning("refused by %s, left to the relay: %d messages", topic, number)
+        return delivered
+
+    def _send_once(self, messages: Sequence[Written]) -> Answer:
         delivered: set[int] = set()
+        refused: list[Written] = []
         for topic in Topic:
             of_topic = [one for one in messages if one.message.topic is topic]
             size, send = (STREAM_BATCH, self._to_stream) if topic is Topic.EVENTS else (QUEUE_BATCH, self._to_queue)
             for batch in _batches(of_topic, size):
-                delivered.update(_attempt(send, topic, batch))
-        return delivered
+                answer = _attempt(send, topic, batch)
+                delivered.update(answer.delivered)
+                refused += answer.refused
+        return Answer(delivered, refused)
 
-    def _to_queue(self, batch: Sequence[Written]) -> Collection[int]:
+    def _to_queue(self, batch: Sequence[Written]) -> Answer:
         entries = [{"Id": str(one.id), "MessageBody": one.message.text} for one in batch]
+        topic = batch[0].message.topic
         answer = self._sqs.send_message_batch(
-            QueueUrl=self._queues[batch[0].message.topic],
+            QueueUrl=self._queues[topic],
             Entries=entries,  # type: ignore[arg-type] # the stubs want their own TypedDict
         )
-        return [int(sent["Id"]) for sent in answer.get("Successful", [])]
+        failed = answer.get("Failed", [])
+        if ours := [one["Code"] for one in failed if one["SenderFault"]]:
+            logger.error("refused by %s for our own fault, left to the relay: %s", topic, ", ".join(ours))
+        again = {int(one["Id"]) for one in failed if not one["SenderFault"]}
+        taken = [int(sent["Id"]) for sent in answer.get("Successful", [])]
+        return Answer(taken, [one for one in batch if one.id in again])
 
-    def _to_stream(self, batch: Sequence[Written]) -> Collection[int]:
+    def _to_stream(self, batch: Sequence[Written]) -> Answer:
         answer = self._kinesis.put_records(
             StreamName=self._stream,
             Records=[{"Data": one.message.text.encode(), "PartitionKey": one.message.key} for one in batch],
         )
-        results = zip(batch, answer["Records"], strict=True)
-        return [one.id for one, result in results if not result.get("ErrorCode")]
+        results = [(one, bool(result.get("ErrorCode"))) for one, result in zip(batch, answer["Records"], strict=True)]
+        return Answer([one.id for one, refused in results if not refused], [one for one, refused in results if refused])
 
 
-def _attempt(send: Send, topic: Topic, batch: Sequence[Written]) -> Collection[int]:
+def _attempt(send: Callable[[Sequence[Written]], Answer], topic: Topic, batch: Sequence[Written]) -> Answer:
     try:
-        delivered = send(batch)
+        return send(batch)
     except (BotoCoreError, ClientError, KeyError):
         logger.warning("not sent to %s, left to the relay: %d messages", topic, len(batch), exc_info=True)
-        return []
-    if len(delivered) < len(batch):
-        logger.warning("refused by %s, left to the relay: %d messages", topic, len(batch) - len(delivered))
-    return delivered
+        return Answer([], [])
 
 
 def _batches(messages: Sequence[Written], size: int) -> Iterator[list[Written]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -136,17 +138,25 @@ def test_a_queue_that_this_function_does_not_know_is_left_to_the_relay(aws: OnAw
 
 
 class Moody:
-    """SQS and Kinesis when they refuse every message whose number divides by 3, or a whole call now and then."""
+    """SQS and Kinesis when they refuse every message whose number divides by 3, some times each, or a whole call.
 
-    def __init__(self, *errors: Exception) -> None:
+    And how a publisher deals with it: how much it sent at once, which waits it might have made and which it made.
+    """
+
+    def __init__(self, *errors: Exception | None, times: int = sys.maxsize, fault: bool = False) -> None:
         self._errors = list(errors)
+        self._left = Counter[int]()
+        self._times = times
+        self._fault = fault
         self.sizes: list[int] = []
+        self.waits: list[tuple[float, float]] = []
+        self.slept: list[float] = []
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 - boto3's names
         self._answer(len(Entries))
-        refused = [one for one in Entries if int(one["Id"]) % 3 == 0]
+        refused = [one for one in Entries if self._refuses(int(one["Id"]))]
         taken = [{"Id": one["Id"]} for one in Entries if one not in refused]
-        failed = [{"Id": one["Id"], "Code": "Throttled", "SenderFault": False} for one in refused]
+        failed = [{"Id": one["Id"], "Code": "Throttled", "SenderFault": self._fault} for one in refused]
         return {"Successful": taken, "Failed": failed} if taken else {"Failed": failed}
 
     def put_records(self, *, StreamName: str, Records: list[Any]) -> Any:  # noqa: N803 - as above
@@ -154,55 +164,120 @@ class Moody:
         numbers = [json.loads(one["Data"])["number"] for one in Records]
         return {
             "Records": [
-                {"ErrorCode": "ProvisionedThroughputExceededException"} if number % 3 == 0 else {"ShardId": "0"}
+                {"ErrorCode": "ProvisionedThroughputExceededException"} if self._refuses(number) else {"ShardId": "0"}
                 for number in numbers
             ]
         }
 
+    def uniform(self, least: float, most: float) -> float:
+        """Return a number that is not random, and no other's."""
+        self.waits.append((least, most))
+        return float(len(self.waits))
+
+    def _refuses(self, number: int) -> bool:
+        self._left[number] += 1
+        return number % 3 == 0 and self._left[number] <= self._times
+
     def _answer(self, size: int) -> None:
         self.sizes.append(size)
-        if self._errors:
-            raise self._errors.pop(0)
+        if self._errors and (error := self._errors.pop(0)):
+            raise error
 
 
 def moody_publisher(moody: Moody) -> AwsPublisher:
-    return AwsPublisher(moody, moody, {Topic.PLACED: "queue"}, "stream")  # type: ignore[arg-type] # a stand-in
+    queues = {Topic.PLACED: "queue"}
+    return AwsPublisher(moody, moody, queues, "stream", sleep=moody.slept.append, uniform=moody.uniform)  # type: ignore[arg-type] # a stand-in
 
 
-def test_the_part_that_was_refused_is_left_to_the_relay(said: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("topic", [Topic.PLACED, Topic.EVENTS])
+@pytest.mark.parametrize(("times", "sizes"), [(1, [5, 2]), (2, [5, 2, 2])])
+def test_the_part_that_was_refused_is_sent_again(
+    said: pytest.LogCaptureFixture, topic: Topic, times: int, sizes: list[int]
+) -> None:
+    """And nothing else of it, after a while each time."""
+    moody = Moody(times=times)
+
+    delivered = moody_publisher(moody).send(written(*[topic] * 5, start=2))
+
+    assert set(delivered) == {2, 3, 4, 5, 6}
+    assert moody.sizes == sizes
+    assert moody.slept == [1.0, 2.0][:times]
+    assert not said.text
+
+
+def test_what_is_refused_three_times_is_left_to_the_relay(said: pytest.LogCaptureFixture) -> None:
+    moody = Moody(times=3)
     messages = written(*[Topic.PLACED] * 5, *[Topic.EVENTS] * 5)
 
-    assert set(moody_publisher(Moody()).send(messages)) == {1, 2, 4, 5, 7, 8, 10}
-    assert "refused by placed" in said.text
-    assert "refused by events" in said.text
+    assert set(moody_publisher(moody).send(messages)) == {1, 2, 4, 5, 7, 8, 10}
+    assert moody.sizes == [5, 5, 1, 2, 1, 2]
+    assert "refused by placed, left to the relay: 1 messages" in said.text
+    assert "refused by events, left to the relay: 2 messages" in said.text
 
 
 def test_a_batch_that_was_refused_as_a_whole_is_left_to_the_relay() -> None:
     assert set(moody_publisher(Moody()).send(written(Topic.PLACED, start=3))) == set()
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        EndpointConnectionError(endpoint_url="https://nowhere"),
-        ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessageBatch"),
-    ],
-)
+def test_the_waits_are_anything_up_to_a_bound_that_grows() -> None:
+    """Full jitter, so that those who were refused together do not come back together."""
+    moody = Moody()
+
+    moody_publisher(moody).send(written(*[Topic.PLACED] * 25, *[Topic.EVENTS] * 7))
+
+    assert moody.waits == [(0, 0.05), (0, 0.4)]
+    assert moody.slept == [1.0, 2.0]
+
+
+def test_what_is_taken_at_once_waits_for_nothing() -> None:
+    moody = Moody(times=0)
+
+    assert len(moody_publisher(moody).send(written(*[Topic.PLACED] * 5, *[Topic.EVENTS] * 5))) == 10
+    assert (moody.sizes, moody.waits, moody.slept) == ([5, 5], [], [])
+
+
+def test_what_was_refused_for_our_own_fault_is_not_sent_again(said: pytest.LogCaptureFixture) -> None:
+    moody = Moody(times=1, fault=True)
+
+    assert set(moody_publisher(moody).send(written(*[Topic.PLACED] * 6))) == {1, 2, 4, 5}
+    assert (moody.sizes, moody.slept) == ([6], [])
+    assert "refused by placed for our own fault, left to the relay: Throttled, Throttled" in said.text
+
+
+BROKEN = [
+    EndpointConnectionError(endpoint_url="https://nowhere"),
+    ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessageBatch"),
+]
+
+
+@pytest.mark.parametrize("error", BROKEN)
 def test_one_batchs_failure_is_not_anothers(error: Exception) -> None:
+    """And is not tried again here: the client has done that."""
     moody = Moody(error)
 
     delivered = moody_publisher(moody).send(written(*[Topic.PLACED] * 11, start=100))
 
     assert set(delivered) == {110}
-    assert moody.sizes == [10, 1]
+    assert (moody.sizes, moody.slept) == ([10, 1], [])
+
+
+@pytest.mark.parametrize("error", BROKEN)
+def test_a_second_try_that_fails_is_the_last(error: Exception) -> None:
+    moody = Moody(None, error, times=1)
+
+    delivered = moody_publisher(moody).send(written(*[Topic.EVENTS] * 3))
+
+    assert set(delivered) == {1, 2}
+    assert moody.sizes == [3, 1]
 
 
 def test_no_call_takes_more_than_aws_allows() -> None:
-    moody = Moody()
+    """Of what is sent again neither: it fills calls of its own."""
+    moody = Moody(times=1)
 
-    moody_publisher(moody).send(written(*[Topic.PLACED] * 25, *[Topic.EVENTS] * 1001))
+    moody_publisher(moody).send(written(*[Topic.PLACED] * 60, *[Topic.EVENTS] * 1950))
 
-    assert moody.sizes == [10, 10, 5, 500, 500, 1]
+    assert moody.sizes == [10] * 6 + [500, 500, 500, 450] + [10, 10] + [500, 150]
 
 
 def test_an_order_whose_queue_is_gone_is_relayed_when_it_is_back(aws: OnAws) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ from adapters import system
 from adapters.postgres.database import Server
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
+from adapters.publisher import AwsPublisher
 from tests.simulation import ports
 from tests.simulation.actors import YieldingConnection
 from tests.simulation.ports import Port, SimulatedDatabase, Store
@@ -99,6 +101,8 @@ def _modules(
         for module in ("messages", "letters"):
             using: Any = importlib.import_module(f"handlers.wiring.{module}")
             using.client = clients.__getitem__
+        messages: Any = importlib.import_module("handlers.wiring.messages")
+        messages.AwsPublisher = partial(AwsPublisher, sleep=lambda _: None)
         idempotency: Any = importlib.import_module("handlers.http.idempotency")
         idempotency.client = lambda _: None
         idempotency.DynamoDBPersistenceLayer = lambda **_: ports.Keys(world)
