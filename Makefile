@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency simulate
+.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency simulate chaos
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -35,6 +35,10 @@ conformance: $(BIN)/.dev ## try the API from its description for some minutes; M
 concurrency: $(BIN)/.dev ## many clients at once on a few skus, then the books are checked; SECONDS=60 CLIENTS=20 SEED=7
 	@TRADEPOST_SECONDS=$(or $(SECONDS),60) TRADEPOST_CLIENTS=$(or $(CLIENTS),20) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/python -m pytest -q -s tests/e2e/test_concurrency.py
+
+chaos: $(BIN)/.dev ## kill -9 of workers, PostgreSQL and pollers while real invoices are placed; KILLS=30 SEED=7 FILE=sales.csv
+	@TRADEPOST_KILLS=$(or $(KILLS),30) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) $(if $(FILE),TRADEPOST_FILE=$(FILE)) \
+		$(BIN)/python -m pytest -q -s tests/e2e/test_chaos.py
 
 simulate: $(BIN)/.dev ## disturb the order's way in 10,000 schedules, going on where it stopped; SCHEDULES=300 SEED=7
 	@PYTHONPATH=src:. $(BIN)/python -m tests.simulation $(and $(SCHEDULES),--schedules $(SCHEDULES)) $(and $(SEED),--seed $(SEED)) $(ARGS)

@@ -49,9 +49,9 @@ class Supervised(Generic[P]):
                 self._task.cancel()
                 await asyncio.wait([self._task])
             self.poller.kill()
-            self._say(f"{self.poller.name}: the poller died ({_why(self._task)}); another takes over")
             await asyncio.sleep(PAUSE)
             self.poller = self._make()
+            self._say(f"{self.poller.name}: the poller died ({_why(self._task)}); another takes over")
 
     def kill(self) -> None:
         """Kill the poller that is at work."""

@@ -27,6 +27,17 @@ WHERE on_hand <> moved.units - shipped.units OR shipped_total <> shipped.units O
 """
 """Skus whose stock is not what came in and was adjusted without what was shipped, or that is promised to nobody."""
 
+RETURNED_TOO_MUCH = """
+SELECT order_id, sku, back.units, shipped.units
+FROM (SELECT order_id, sku, sum(quantity) AS units FROM movements WHERE kind = 'return' GROUP BY order_id, sku) back
+LEFT JOIN (
+  SELECT order_id, sku, sum(quantity) AS units FROM order_lines JOIN orders ON orders.id = order_id
+  WHERE status = 'FULFILLED' GROUP BY order_id, sku
+) shipped USING (order_id, sku)
+WHERE back.units > coalesce(shipped.units, 0)
+"""
+"""Returns of more than an order shipped."""
+
 STEPS = """
 SELECT orders.id::text, orders.status, orders.version, array_agg(event.status ORDER BY event.version)
 FROM orders JOIN order_events event ON event.order_id = orders.id GROUP BY orders.id
@@ -41,6 +52,7 @@ def check_books(shop: Shop) -> None:
     wrong = [row for row in shop.query(STEPS) if tuple(row[3]) not in WAYS or row[1:3] != (row[3][-1], len(row[3]))]
     assert wrong == []
     assert shop.query(UNBALANCED) == []
+    assert shop.query(RETURNED_TOO_MUCH) == []
     assert shop.query("SELECT deadlocks FROM pg_stat_database WHERE datname = 'inventory'") == [(0,)]
     compared = json.loads(shop.invoke("ReconcileFunction", b'{"grace_seconds": 0}'))
     assert (compared["differing"], compared["differences"]) == (0, [])

@@ -15,6 +15,16 @@ from tests.e2e.shop import Person, problem
 
 Line = tuple[str, int]
 FINAL = 409, "conflict"
+MOVEMENTS = {"receipt": "purchase", "return": "return", "adjustment": "adjustment"}
+"""What kind of movement each call makes."""
+
+
+class Sent(NamedTuple):
+    """An order that was accepted: its key, its lines and its id."""
+
+    key: str
+    lines: Sequence[Line]
+    order: str
 
 
 class Call(NamedTuple):
@@ -40,14 +50,14 @@ class Told:
 class Client:
     """One customer with the rights of an admin at hand, who does one thing after another."""
 
-    def __init__(self, customer: Person, admin: Person, skus: Sequence[str], seed: str) -> None:
+    def __init__(self, customer: Person, admin: Person, skus: Sequence[str], seed: str, everybodys: list[Sent]) -> None:
         self.told = Told()
+        self._everybodys = everybodys
         self._customer = customer
         self._admin = admin
         self._skus = skus
         self._chance = random.Random(seed)
-        self._sent: list[tuple[str, Sequence[Line], str]] = []  # key, lines, id
-        self._returned: set[tuple[str, str]] = set()
+        self._sent: list[Sent] = []
 
     def work(self, until: float) -> Told:
         """Do things until a time (time.monotonic); return what the shop said."""
@@ -61,7 +71,8 @@ class Client:
         lines = [(sku, self._chance.randint(1, 3)) for sku in self._chance.choices(self._skus, k=self._count(6))]
         key = self._key()
         answer = self._call("order", lambda: self._customer.order(*lines, key=key), 202)
-        self._sent.append((key, lines, answer.json()["id"]))
+        self._sent.append(Sent(key, lines, answer.json()["id"]))
+        self._everybodys.append(self._sent[-1])
         self.told.orders[answer.json()["id"]] = lines
 
     def repeat(self) -> None:
@@ -74,7 +85,7 @@ class Client:
     def cancel(self) -> None:
         """Try to cancel the last order, which is hard to come before, or any other."""
         if self._sent:
-            *_, order = self._chance.choice([self._sent[-1], self._chance.choice(self._sent)])
+            order = self._chance.choice([self._sent[-1], self._chance.choice(self._sent)]).order
             answer = self._call("cancel", lambda: self._customer("POST", f"/orders/{order}/cancel"), 200, 409)
             if answer.status_code == 200:
                 self.told.cancelled.add(order)
@@ -84,28 +95,28 @@ class Client:
 
     def receive(self) -> None:
         """Take units in."""
-        self._move("receipt", self._chance.choice(self._skus), self._count(20), "purchase")
+        body = {"quantity": self._count(20), "reason": "purchase"}
+        self._move("receipt", self._chance.choice(self._skus), "receipts", body, 201)
 
     def give_back(self) -> None:
-        """Return a line of an earlier order, if it was fulfilled."""
+        """Return units of anybody's order, which may not have shipped, or be back already."""
+        if self._everybodys:
+            sent = self._chance.choice(self._everybodys)
+            sku, quantity = self._chance.choice(sent.lines)
+            body = {"quantity": self._count(quantity), "reason": "return", "order_id": sent.order}
+            self._move("return", sku, "receipts", body, 201, 409)
+
+    def follow(self) -> None:
+        """Look up an earlier order."""
         if self._sent:
-            _, lines, order = self._chance.choice(self._sent)
-            sku = self._chance.choice(lines)[0]
-            found = self._call("follow", lambda: self._customer("GET", f"/orders/{order}"), 200).json()
-            if found["status"] == "FULFILLED" and (order, sku) not in self._returned:
-                self._returned.add((order, sku))
-                self._move("return", sku, self._count(sum(n for one, n in lines if one == sku)), "return", order)
+            sent = self._chance.choice(self._sent)
+            found = self._call("follow", lambda: self._customer("GET", f"/orders/{sent.order}"), 200).json()
+            assert [(line["sku"], line["quantity"]) for line in found["lines"]] == sent.lines
 
     def adjust(self) -> None:
         """Make the books follow the shelf, where that leaves what is promised."""
-        sku, change = self._chance.choice(self._skus), self._chance.choice([-5, -2, -1, 1, 2])
-        body = {"quantity_change": change, "reason": "counted"}
-        path, key = f"/inventory/{sku}/adjustments", self._key()
-        answer = self._call("adjustment", lambda: self._admin("POST", path, body, key=key), 201, 409)
-        if answer.status_code == 201:
-            self.told.movements[answer.json()["id"]] = (sku, "adjustment", change)
-        else:
-            assert problem(answer) == FINAL
+        body = {"quantity_change": self._chance.choice([-5, -2, -1, 1, 2]), "reason": "counted"}
+        self._move("adjustment", self._chance.choice(self._skus), "adjustments", body, 201, 409)
 
     def look(self) -> None:
         """Read a sku's stock, which is possible at any time."""
@@ -113,11 +124,14 @@ class Client:
         seen = self._call("look", lambda: self._customer("GET", path), 200).json()
         assert 0 <= seen["allocated"] <= seen["on_hand"]
 
-    def _move(self, kind: str, sku: str, quantity: int, reason: str, order: str | None = None) -> None:
-        body: dict[str, Any] = {"quantity": quantity, "reason": reason, **({"order_id": order} if order else {})}
-        path, key = f"/inventory/{sku}/receipts", self._key()
-        answer = self._call(kind, lambda: self._admin("POST", path, body, key=key), 201)
-        self.told.movements[answer.json()["id"]] = (sku, reason, quantity)
+    def _move(self, kind: str, sku: str, where: str, body: dict[str, Any], *expected: int) -> None:
+        path, key = f"/inventory/{sku}/{where}", self._key()
+        answer = self._call(kind, lambda: self._admin("POST", path, body, key=key), *expected)
+        if answer.status_code == 201:
+            quantity = body.get("quantity") or body["quantity_change"]
+            self.told.movements[answer.json()["id"]] = (sku, MOVEMENTS[kind], quantity)
+        else:
+            assert problem(answer) == FINAL
 
     def _call(self, kind: str, send: Callable[[], requests.Response], *expected: int) -> requests.Response:
         began = time.monotonic()
@@ -134,12 +148,13 @@ class Client:
 
 
 ACTS: dict[Callable[[Client], None], int] = {
-    Client.order: 45,
+    Client.order: 40,
     Client.repeat: 5,
     Client.cancel: 15,
     Client.receive: 10,
     Client.give_back: 10,
     Client.adjust: 10,
+    Client.follow: 5,
     Client.look: 5,
 }
 """What a client may do, and how often."""

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from local.replay.report import spread
 from tests.e2e.books import check_books, check_versions
-from tests.e2e.market import Call, Client, Told
+from tests.e2e.market import Call, Client, Sent, Told
 from tests.e2e.shop import Shop
 
 pytestmark = pytest.mark.xdist_group("e2e")
@@ -31,7 +31,8 @@ HOT_SKUS, STOCK = 10, 30
 @pytest.mark.timeout(3600)
 def test_whatever_clients_do_at_once_every_order_and_every_unit_is_accounted_for(shop: Shop) -> None:
     skus = [shop.product(stock=STOCK) for _ in range(HOT_SKUS)]
-    clients = [Client(shop.customer(), shop.admin, skus, f"{SEED}-{number}") for number in range(CLIENTS)]
+    sent: list[Sent] = []
+    clients = [Client(shop.customer(), shop.admin, skus, f"{SEED}-{number}", sent) for number in range(CLIENTS)]
     began = time.monotonic()
     with ThreadPoolExecutor(len(clients)) as threads:
         told = list(threads.map(lambda client: client.work(began + SECONDS), clients))
