@@ -15,7 +15,7 @@ from domain.idempotency import Key
 from domain.inventory.movement import Kind, Movement
 from domain.inventory.moving import MoveStock, move_stock
 from domain.inventory.stock import StockLevel
-from domain.orders.deciding import allocate_orders, ship_orders
+from domain.orders.deciding import abandon_orders, allocate_orders, ship_orders
 from domain.orders.order import Line, Order, Status
 from domain.orders.placing import PlaceOrder, cancel_order, get_order, place_order
 from domain.orders.sweeping import Swept, sweep_orders
@@ -142,6 +142,10 @@ class Shop:
     def cancel(self, order_id: str, customer_id: str = "ann") -> Order:
         """Cancel an order."""
         return cancel_order(order_id, customer_id, **self._parts)
+
+    def abandon(self, expected: Status, *order_ids: str) -> Mapping[str, Order]:
+        """Do what purging the letters of these orders does."""
+        return abandon_orders(order_ids, expected, **self._parts)
 
     def order(self, order_id: str, customer_id: str = "ann") -> Order:
         """Return an order as it stands."""

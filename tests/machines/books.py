@@ -124,6 +124,16 @@ class Books:
         self._write([*self._stepped(shipped), *self._turned(on_hand=gone, allocated=gone, shipped=left)])
         return {order.id: order for order in shipped}
 
+    def abandon(self, ids: Collection[str], expected: Status) -> Mapping[str, Order]:
+        """Say what purging must answer."""
+        waiting = self._locked(self.orders.keys() & set(ids), expected)
+        rejected = [self._next(order, Status.REJECTED, Reason.ABANDONED) for order in waiting]
+        freed: Counter[str] = Counter()
+        for order in waiting if expected is Status.CONFIRMED else ():
+            freed.subtract(order.quantities)
+        self._write([*self._stepped(rejected), *self._turned(allocated=freed)])
+        return {order.id: order for order in rejected}
+
     def cancel(self, order_id: str, customer: str) -> Order:
         """Say what cancelling must answer."""
         order = self.orders[order_id]

@@ -28,7 +28,7 @@ CUSTOMERS = ("ann", "bob")
 NEXT = {
     None: {Status.PLACED},
     Status.PLACED: {Status.CONFIRMED, Status.REJECTED, Status.CANCELLED},
-    Status.CONFIRMED: {Status.FULFILLED, Status.CANCELLED},
+    Status.CONFIRMED: {Status.FULFILLED, Status.CANCELLED, Status.REJECTED},
 }
 """Which status may follow which; what has no entry is an order's outcome."""
 OUTCOMES = set(Status) - NEXT.keys()
@@ -97,6 +97,13 @@ class Trade(RuleBasedStateMachine):
     def deliver_to_second_queue(self, some: list[str], stranger: bool) -> None:  # noqa: FBT001 - as above
         batch = [*some, new_id()] if stranger else some
         assert outcome(lambda: self.shop.ship(*batch)) == outcome(lambda: self.books.ship(batch))
+        self.touched.update(some)
+
+    @rule(some=st.lists(orders, min_size=1, max_size=3), expected=st.sampled_from([Status.PLACED, Status.CONFIRMED]))
+    def abandon(self, some: list[str], expected: Status) -> None:
+        """As an admin does who purges their dead letters, and a letter of no order."""
+        told = self.shop.abandon(expected, *some, new_id())
+        assert told == self.books.abandon(some, expected)
         self.touched.update(some)
 
     @rule(order=orders, customer=who)
@@ -189,6 +196,17 @@ class Trade(RuleBasedStateMachine):
         for minute in {_minute(step.at) for step in steps}:
             numbers = {status: len(ids) for status, ids in self.counted[minute].items()}
             assert self.counts.counts(minute) == numbers
+
+    @rule(repair=st.booleans())
+    def reconcile(self, repair: bool) -> None:  # noqa: FBT001 - as above
+        """See that the view is found to be behind where it is, and that a repair leaves nothing to deliver."""
+        behind = [sku for sku, level in sorted(self.books.stock.items()) if self.seen.get(sku) != level]
+        found = reconcile(self.shop.store, self.view, self.clock, timedelta(0), repair=repair)
+        assert found.compared == len(self.books.stock)
+        assert [one.sku for one in (found.repaired if repair else found.differences)] == behind
+        if repair:
+            self.seen = dict(self.books.stock)
+        assert {level.sku: level for level in self.view.levels()} == self.seen
 
     @invariant()
     def all_is_as_booked(self) -> None:

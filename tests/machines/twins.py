@@ -58,6 +58,15 @@ class StockViews(Twins):
         self.both(lambda view: view.write([self.history[-1 - pick % len(self.history)] for pick in picks]))
         self.both(lambda view: sorted(view.levels(), key=_sku))
 
+    @precondition(lambda self: self.history)
+    @rule(pick=st.integers(0, 7), instead=st.integers(0, 7))
+    def replace(self, pick: int, instead: int) -> None:
+        """Put one record in the place of another of its sku, or nothing."""
+        seen = self.history[-1 - pick % len(self.history)]
+        others = [None, *(one for one in self.history if one.sku == seen.sku)]
+        self.both(lambda view: view.replace([(seen, others[-1 - instead % len(others)])]))
+        self.both(lambda view: sorted(view.levels(), key=_sku))
+
     @rule(minutes=st.integers(0, 130))
     def read(self, minutes: int) -> None:
         """Read each sku and a page of all, now or later."""
