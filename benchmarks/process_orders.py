@@ -2,8 +2,9 @@
 
 PYTHONPATH=src:. .venv/bin/python benchmarks/process_orders.py
 
-Both run as Lambda would call them, on one real PostgreSQL (loopback, fsync off, as `make run` starts it) and the same
-orders; SQS and Kinesis answer at the end of botocore's wire, at once. What they decided must be the same.
+All run as Lambda would call them, on one real PostgreSQL (loopback, fsync off, as `make run` starts it) and the same
+orders; SQS and Kinesis answer at the end of botocore's wire. First nothing takes time but work, which hides what
+statements and calls cost that have to travel; then both travel. What they decided must be the same.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
+from adapters.postgres.database import Server
 from adapters.system import uuid7
 from benchmarks.peers import OrderProcessor, read_then_write, write_if_enough
 from benchmarks.turns import arguments, number, ratios, silence, spread, table, take_turns
@@ -26,6 +29,9 @@ from tests.servers import login, postgres
 
 ENOUGH, REJECTED = 10**6, 0.05
 """Units on hand of each sku; the share of orders that ask for more than that in the middle of their lines."""
+DATABASE_AWAY, AWS_AWAY = 0.0005, 0.005
+"""Seconds for one statement's way there and back, as within a zone, and for a queue's or a stream's answer."""
+AFAR = "0.5 ms to the database, 5 ms to AWS"
 Handler = Callable[[dict[str, Any], Any], Any]
 OURS, PEER, LEAN = "ours", "peer: read, then write each line", "peer: write each line if enough"
 
@@ -33,23 +39,29 @@ OURS, PEER, LEAN = "ours", "peer: read, then write each line", "peer: write each
 class Shop:
     """The orders that each contestant decides, from the same beginning."""
 
-    def __init__(self, inventory: psycopg.Connection[Any], catalogue: psycopg.Connection[Any], asked: Any) -> None:
-        self._inventory = inventory
-        self._batch = asked.batch
+    def __init__(self, server: Server, orders: int, lines: int, skus: int, batch: int) -> None:
+        self.orders = orders
+        self.connection = _connect("inventory", server)
+        self._said = f"{orders:,} orders of {lines} lines over {skus:,} skus, {batch} a batch"
+        self._batch = batch
         chance = random.Random(1)
         at = datetime.now(UTC)
-        skus = [f"SKU-{i:05}" for i in range(asked.skus)]
-        self._stock = [(sku, ENOUGH, at) for sku in skus]
-        self._orders = [(uuid7(), asked.lines, at, at) for _ in range(asked.orders)]
-        self._orders.sort()
+        names = [f"SKU-{i:05}" for i in range(skus)]
+        self._stock = [(sku, ENOUGH, at) for sku in names]
+        self._orders = sorted((uuid7(), lines, at, at) for _ in range(orders))
         self._lines = [
-            (order_id, position, chance.choice(skus), quantity)
+            (order_id, position, chance.choice(names), quantity)
             for order_id, *_ in self._orders
-            for position, quantity in enumerate(_quantities(chance, asked.lines))
+            for position, quantity in enumerate(_quantities(chance, lines))
         ]
-        with catalogue.cursor().copy("COPY products FROM STDIN") as copy:
-            for sku in skus:
-                copy.write_row((sku, sku, "", 100, "GBP", True, at, at))
+        with _connect("product", server) as catalogue, catalogue.cursor() as cursor:
+            cursor.execute("TRUNCATE products")
+            with cursor.copy("COPY products FROM STDIN") as copy:
+                for sku in names:
+                    copy.write_row((sku, sku, "", 100, "GBP", True, at, at))
+
+    def __str__(self) -> str:
+        return self._said
 
     def decide(self, handler: Handler) -> float:
         """Begin anew and let a handler decide everything; return its seconds."""
@@ -66,12 +78,12 @@ class Shop:
 
     def outcome(self) -> tuple[list[Any], list[Any]]:
         """Return every order's status and every sku's stock."""
-        orders = self._inventory.execute("SELECT id, status FROM orders ORDER BY id").fetchall()
-        stock = self._inventory.execute("SELECT sku, on_hand, allocated FROM product_info ORDER BY sku").fetchall()
+        orders = self.connection.execute("SELECT id, status FROM orders ORDER BY id").fetchall()
+        stock = self.connection.execute("SELECT sku, on_hand, allocated FROM product_info ORDER BY sku").fetchall()
         return orders, stock
 
     def _begin(self) -> None:
-        self._inventory.execute("TRUNCATE product_info, orders, order_lines, order_events, movements, outbox")
+        self.connection.execute("TRUNCATE product_info, orders, order_lines, order_events, movements, outbox")
         for columns, rows in {
             "product_info (sku, on_hand, updated_at, allocated, shipped_total, version)": [
                 (*row, 0, 0, 1) for row in self._stock
@@ -81,10 +93,14 @@ class Shop:
             ],
             "order_lines (order_id, position, sku, quantity, unit_price_minor)": [(*row, 100) for row in self._lines],
         }.items():
-            with self._inventory.cursor().copy(f"COPY {columns} FROM STDIN") as copy:
+            with self.connection.cursor().copy(f"COPY {columns} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-        self._inventory.execute("VACUUM ANALYZE product_info, orders, order_lines")
+        self.connection.execute("VACUUM ANALYZE product_info, orders, order_lines")
+
+
+def _connect(name: str, server: Server) -> psycopg.Connection[Any]:
+    return psycopg.connect(dbname=name, autocommit=True, **login(server))  # type: ignore[arg-type]
 
 
 def _quantities(chance: random.Random, lines: int) -> list[int]:
@@ -95,36 +111,52 @@ def _quantities(chance: random.Random, lines: int) -> list[int]:
 
 
 def main() -> None:
-    """Let all decide the same orders in turn; print orders a second, and by how much ours are more."""
+    """Let all decide the same orders in turn, here and from afar, over many products and few."""
     parser = arguments(__doc__ or "", rounds=5)
     parser.add_argument("--orders", type=number, default=1000)
     parser.add_argument("--lines", type=number, default=20, help="lines of each order (%(default)s)")
-    parser.add_argument("--skus", type=number, default=1000, help="different products (%(default)s)")
+    parser.add_argument("--skus", type=number, nargs="+", default=[50, 1000], help="different products (50 and 1000)")
     parser.add_argument("--batch", type=number, default=100, help="messages of one invocation (%(default)s)")
+    parser.add_argument("--far", type=number, default=200, help="orders that are decided from afar (%(default)s)")
     asked = parser.parse_args()
     os.environ.update(VARIABLES)
     with postgres() as server:
         wire = Wire(secrets={VARIABLES["DATABASE_SECRET_ARN"]: server})
         with wire.connected():
-            compare(server, wire, asked)
+            for skus in asked.skus:
+                compare(
+                    Shop(server, asked.orders, asked.lines, skus, asked.batch), wire, asked.rounds, "nothing is far"
+                )
+            wire.latency = AWS_AWAY
+            with database_away(DATABASE_AWAY):
+                for skus in asked.skus:
+                    compare(Shop(server, asked.far, asked.lines, skus, asked.batch), wire, asked.rounds, AFAR)
 
 
-def compare(server: Any, wire: Wire, asked: Any) -> None:
-    """Measure on a server, and print."""
+@contextmanager
+def database_away(seconds: float) -> Iterator[None]:
+    """Let every statement of this process travel for so long."""
+    wait = psycopg.Connection.wait
 
-    def connect(name: str) -> psycopg.Connection[Any]:
-        return psycopg.connect(dbname=name, autocommit=True, **login(server))  # type: ignore[arg-type]
+    def travel(connection: Any, *arguments: Any, **named: Any) -> Any:
+        time.sleep(seconds)
+        return wait(connection, *arguments, **named)
 
+    psycopg.Connection.wait = travel  # type: ignore[method-assign]
+    yield
+    psycopg.Connection.wait = wait  # type: ignore[method-assign]
+
+
+def compare(shop: Shop, wire: Wire, rounds: int, where: str) -> None:
+    """Let each decide all orders in every round; print orders a second, and by how much ours are more."""
     from handlers import process_orders  # noqa: PLC0415 - handlers are imported with their variables set
 
-    peers = connect("inventory")
     queue = VARIABLES["SHIPPING_QUEUE_URL"]
     contestants: dict[str, Handler] = {
         OURS: process_orders.handler,
-        PEER: OrderProcessor(peers, queue, read_then_write).handler,
-        LEAN: OrderProcessor(peers, queue, write_if_enough).handler,
+        PEER: OrderProcessor(shop.connection, queue, read_then_write).handler,
+        LEAN: OrderProcessor(shop.connection, queue, write_if_enough).handler,
     }
-    shop = Shop(connect("inventory"), connect("product"), asked)
     outcomes = []
 
     def turn(handler: Handler) -> float:
@@ -135,16 +167,15 @@ def compare(server: Any, wire: Wire, asked: Any) -> None:
         return took
 
     turns = {name: lambda handler=handler: turn(handler) for name, handler in contestants.items()}
-    seconds = take_turns(turns, asked.rounds, "ProcessOrders")
+    seconds = take_turns(turns, rounds, f"ProcessOrders, {shop}, {where}")
     assert all(one == outcomes[0] for one in outcomes), "they decided differently"
     confirmed = outcomes[0][0]
     rows = []
     for name, took in seconds.items():
-        rate = [asked.orders / one for one in took]
+        rate = [shop.orders / one for one in took]
         more = "" if name == OURS else f"{spread(ratios(took, seconds[OURS]), 1)} x"
         rows.append([name, spread(rate), more])
-    title = f"{asked.orders} orders of {asked.lines} lines over {asked.skus} skus, {asked.batch} a batch"
-    table(f"ProcessOrders: {title}; {confirmed} confirmed, {asked.orders - confirmed} rejected by each",
+    table(f"ProcessOrders: {shop}, {confirmed} of them confirmed; {where}",
           ["", "orders/s", "ours are more by"], rows)  # fmt: skip
 
 
