@@ -143,7 +143,7 @@ def _script(connection: Connection, script: str, **values: int) -> None:
 
 def main() -> None:
     """Let both take turns; print each step's cost with and without the old orders."""
-    parser = arguments(__doc__ or "", rounds=7)
+    parser = arguments(__doc__ or "", rounds=5)
     parser.add_argument("--orders", type=number, default=1_000_000, help="old orders (%(default)s)")
     asked = parser.parse_args()
     os.environ.update(VARIABLES)

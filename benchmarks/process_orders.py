@@ -112,7 +112,7 @@ def _quantities(chance: random.Random, lines: int) -> list[int]:
 
 def main() -> None:
     """Let all decide the same orders in turn, here and from afar, over many products and few."""
-    parser = arguments(__doc__ or "", rounds=5)
+    parser = arguments(__doc__ or "", rounds=3)
     parser.add_argument("--orders", type=number, default=1000)
     parser.add_argument("--lines", type=number, default=20, help="lines of each order (%(default)s)")
     parser.add_argument("--skus", type=number, nargs="+", default=[50, 1000], help="different products (50 and 1000)")
