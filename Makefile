@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency simulate chaos
+.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency simulate chaos benchmarks
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -42,6 +42,10 @@ chaos: $(BIN)/.dev ## kill -9 of workers, PostgreSQL and pollers while real invo
 
 simulate: $(BIN)/.dev ## disturb the order's way in 10,000 schedules, going on where it stopped; SCHEDULES=300 SEED=7
 	@PYTHONPATH=src:. $(BIN)/python -m tests.simulation $(and $(SCHEDULES),--schedules $(SCHEDULES)) $(and $(SEED),--seed $(SEED)) $(ARGS)
+
+benchmarks: $(BIN)/.dev ## what is how fast beside what, for some ten minutes; ARGS="process_orders million_orders"
+	@for one in $(or $(ARGS),verify_token process_orders project_inventory million_orders); do \
+		PYTHONPATH=src:. $(BIN)/python benchmarks/$$one.py || exit 1; done
 
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check

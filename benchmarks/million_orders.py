@@ -30,7 +30,7 @@ from tests.servers import login, postgres
 Connection = psycopg.Connection[Any]
 
 CUSTOMER, SKUS, LINES, BATCH = "customer-7", 1000, 20, 100
-ORDERS, PAGES, LEFT_BEHIND = 200, 100, 500
+ORDERS, PAGES, LEFT_BEHIND = 100, 100, 500
 """What one turn does: orders placed, decided and shipped; pages listed; messages relayed."""
 
 OLD = """
@@ -143,7 +143,7 @@ def _script(connection: Connection, script: str, **values: int) -> None:
 
 def main() -> None:
     """Let both take turns; print each step's cost with and without the old orders."""
-    parser = arguments(__doc__ or "", rounds=5)
+    parser = arguments(__doc__ or "", rounds=15)
     parser.add_argument("--orders", type=number, default=1_000_000, help="old orders (%(default)s)")
     asked = parser.parse_args()
     os.environ.update(VARIABLES)
