@@ -24,6 +24,8 @@ from tests.simulation.variants import AS_IT_IS, VARIANTS
 
 ROOT = Path(__file__).parents[2]
 PROGRESS = ROOT / ".simulation.json"
+WIDE = 100
+"""Columns of the table of faults."""
 WANTED = 10
 """How often each fault must have struck each call in a long run."""
 
@@ -149,13 +151,13 @@ def _code() -> str:
 
 
 def _show(totals: Totals, console: Console) -> None:
-    table = Table(title="Faults that struck")
+    table = Table(title="Faults that struck", box=None)
     table.add_column("call", no_wrap=True)
     for kind in Kind:
-        table.add_column(kind.value, justify="right")
+        table.add_column(kind.value, justify="right", no_wrap=True)
     for call, kinds in CALLS.items():
         table.add_row(call, *[str(totals.faults[f"{call}/{kind}"]) if kind in kinds else "-" for kind in Kind])
-    console.print(table)
+    Console(width=max(console.width, WIDE)).print(table)
     orders = ", ".join(f"{n} {status}" for status, n in sorted(totals.orders.items()))
     console.print(
         f"{totals.next} schedules in {totals.seconds:.0f} s: {totals.orders.total()} orders ({orders}),"

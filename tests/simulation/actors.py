@@ -30,7 +30,6 @@ class Actor:
 
     number: int
     name: str
-    slot: int
     deadline: datetime
     thread: greenlet = field(repr=False)
     skew: float = 0.0

@@ -13,10 +13,12 @@ from tests.events import caller, http
 BUYER, ADMIN = caller("ann", seconds=1e6), caller("boss", "admin", seconds=1e6)
 OPENING = (4, 30)
 """The fewest and the most units of a sku in the beginning."""
-ACCEPTED, BROKEN = 202, 500
+ACCEPTED, REFUSED, BROKEN = 202, 400, 500
 OLD = "00000000-0000-7000-8000-000000000000"
 """An order that has been shipped before the schedule begins, so that something can come back from the start."""
 OLD_UNITS = 2
+FEWEST, MOST = 5, 8
+"""Orders of a schedule."""
 
 
 @dataclass(eq=False)
@@ -44,16 +46,16 @@ class Operation:
         return bool(self.status)
 
     def hear(self, answer: Any) -> None:
-        """Take an answer, if it is final."""
+        """Take an answer, if it is final: what is done stays done, what was refused may be done when asked again."""
         status, body = answer["statusCode"], json.loads(answer["body"] or "{}")
         if status == BROKEN:
             self.problems.append(f"{self.name} was answered with a 500")
         if status >= BROKEN or str(body.get("type", "")).endswith(":request-in-flight"):
             return
-        again = (status, body.get("id"))
-        if self.answered and self.module != "cancel_order" and again != (self.status, self.body.get("id")):
-            self.problems.append(f"{self.name} was answered {self.status} and then {again}")
-        if not self.answered:
+        done = self.answered and self.status < REFUSED
+        if done and (status, body.get("id")) != (self.status, self.body.get("id")):
+            self.problems.append(f"{self.name} was answered {self.status} and then {status} {body.get('id', '')}")
+        if not done:
             self.status, self.body = status, body
 
 
@@ -77,13 +79,14 @@ def plan(random: Random, fulfilled: Collection[str]) -> Plan:
     """Return what people want; `fulfilled` tells, as time goes on, which orders have left."""
     skus = ["TEA", "MILK", "CUPS", "SALT"][: random.randint(2, 4)]
     stock = {sku: random.randint(*OPENING) for sku in skus}
-    orders = [_order(random, f"order {i}", skus) for i in range(random.randint(5, 8))]
+    orders = [_order(random, f"order {i}", skus) for i in range(random.randint(FEWEST, MOST))]
     others = [_cancel(random.choice(orders), f"cancel {i}") for i in range(random.randint(1, 3))]
     others += [_receipt(random, f"receipt {i}", skus) for i in range(random.randint(1, 2))]
     others += [_return_old(skus[0]), _return(random, "return", orders, fulfilled)]
     others += [_adjustment(random, f"adjustment {i}", skus) for i in range(random.randint(1, 2))]
-    if random.random() < 0.2:
-        others.append(_withdrawal(random.choice(skus), orders))
+    others.append(
+        _withdrawal(random.choice(skus), orders) if random.random() < 0.3 else _new_price(random.choice(skus))
+    )
     return Plan(stock, skus[0], orders, others)
 
 
@@ -148,7 +151,15 @@ def _adjustment(random: Random, name: str, skus: Sequence[str]) -> Operation:
     return Operation(name, "adjust_stock", lambda: event, quantity=change, sku=sku)
 
 
+def _new_price(sku: str) -> Operation:
+    body = {"name": sku, "price_minor": 120, "currency": "GBP"}
+    event = http("update_product", body, by=ADMIN, path={"sku": sku})
+    return Operation("new price", "update_product", lambda: event)
+
+
 def _withdrawal(sku: str, orders: Sequence[Operation]) -> Operation:
-    """Withdraw a product once all orders are accepted: they may be rejected then."""
+    """Withdraw a product once enough orders are accepted: they may be rejected, and later ones refused."""
     event = http("delete_product", by=ADMIN, path={"sku": sku})
-    return Operation("withdrawal", "delete_product", lambda: event, lambda: all(one.answered for one in orders))
+    return Operation(
+        "withdrawal", "delete_product", lambda: event, lambda: sum(one.status == ACCEPTED for one in orders) >= FEWEST
+    )

@@ -8,12 +8,15 @@ from random import Random
 
 
 class Kind(StrEnum):
-    """What may happen at a call: LOST has its effect and then fails, of THROTTLE's parts only half have theirs."""
+    """What may happen at a call.
+
+    ERROR and DEATH come before its effect, LOST is an error after it; of THROTTLE's parts only half have theirs.
+    """
 
     ERROR = "error"
-    LOST = "lost answer"
+    LOST = "lost"
     TIMEOUT = "timeout"
-    DEATH = "death before"
+    DEATH = "death"
     DEATH_AFTER = "death after"
     CLOCK = "clock"
     THROTTLE = "half"
@@ -43,15 +46,23 @@ CALLS: dict[str, tuple[Kind, ...]] = {
             "store.order",
             "store.open_orders",
             "store.events",
+            "store.levels_of",
+            "store.stock_levels",
             "store.movement",
             "store.forget",
             "store.relay",
-            "store.waiting",
+            "store.backlog",
             "store.prune",
             "keys.put",
             "keys.update",
             "keys.delete",
             "counts.count",
+            "view.levels",
+            "view.replace",
+            "sqs.receive_message",
+            "sqs.delete_message_batch",
+            "sqs.change_message_visibility_batch",
+            "sqs.get_queue_attributes",
             "failures.record",
         ],
         EVERYWHERE,
@@ -61,7 +72,7 @@ CALLS: dict[str, tuple[Kind, ...]] = {
 """Every call that the handlers of an order's way make, and what may happen there."""
 
 PAIRS = [(call, kind) for call, kinds in CALLS.items() for kind in kinds]
-AIMED = 8
+AIMED = 12
 """Pairs of call and kind that one schedule aims at."""
 ANYWHERE = 0.015
 """The chance of a fault at any other call."""

@@ -125,6 +125,25 @@ class Queues:
             self._world().queues[QueueUrl].put(one["MessageBody"])
         return {"Successful": [{"Id": one["Id"]} for one in Entries]}
 
+    def receive_message(self, QueueUrl: str, MaxNumberOfMessages: int, VisibilityTimeout: int, **_: Any) -> Any:  # noqa: N803
+        """Hand out messages."""
+        return {"Messages": self._world().queues[QueueUrl].hold(MaxNumberOfMessages, VisibilityTimeout)}
+
+    def delete_message_batch(self, QueueUrl: str, Entries: Sequence[Any]) -> Any:  # noqa: N803
+        """Forget messages."""
+        self._world().queues[QueueUrl].delete([one["ReceiptHandle"] for one in Entries])
+        return {}
+
+    def change_message_visibility_batch(self, QueueUrl: str, Entries: Sequence[Any]) -> Any:  # noqa: N803
+        """Let messages be visible again."""
+        for one in Entries:
+            self._world().queues[QueueUrl].show([one["ReceiptHandle"]], one["VisibilityTimeout"])
+        return {}
+
+    def get_queue_attributes(self, QueueUrl: str, **_: Any) -> Any:  # noqa: N803
+        """Count messages."""
+        return {"Attributes": {"ApproximateNumberOfMessages": str(len(self._world().queues[QueueUrl].messages))}}
+
     def half_send_message_batch(self, QueueUrl: str, Entries: Sequence[Any]) -> Any:  # noqa: N803 - boto3's names
         """Take every second message."""
         taken = self.send_message_batch(QueueUrl, Entries[::2])
@@ -162,6 +181,14 @@ class View:
     def write(self, levels: Any) -> Mapping[str, Exception]:
         """Write levels."""
         return self._world().view.write(levels)
+
+    def replace(self, pairs: Any) -> Mapping[str, Exception]:
+        """Replace levels."""
+        return self._world().view.replace(pairs)
+
+    def levels(self) -> Sequence[Any]:
+        """Return all levels."""
+        return list(self._world().view.levels())
 
     def half_write(self, levels: Any) -> Mapping[str, Exception]:
         """Write every second sku."""

@@ -16,20 +16,23 @@ from greenlet import greenlet
 from adapters.memory.others import MemoryStockView
 from adapters.postgres.database import Server
 from adapters.postgres.transaction import LEVEL
-from tests.events import Context, kinesis, sqs
+from domain.orders.sweeping import RESEND_AGE, STUCK_AGE
+from tests.events import Context, http, kinesis, sqs
 from tests.simulation import customers, invariants
 from tests.simulation.actors import Actor, Actors, Died
 from tests.simulation.customers import OLD, OLD_UNITS, Operation, Plan
 from tests.simulation.faults import Faults, Kind
+from tests.simulation.queues import POISON, PROJECTION, TASKS, VISIBILITY
 from tests.simulation.variants import AS_IT_IS, Variant
 from tests.simulation.workers import FUNCTIONS, Worker, workers
-from tests.simulation.world import POISON, START, VISIBILITY, Queue, World
+from tests.simulation.world import START, World
 
 FAULTS = 3
 """The fewest faults that must have struck before the disturbed part of a schedule ends."""
 DISTURBED, MOST = 250, 20_000
-"""Steps of the disturbed part, and the most of a whole schedule: more is a schedule that never comes to rest."""
-CONSUMERS = {"orders": "process_orders", "shipping": "update_stocks"}
+"""Steps of the disturbed part, and the most until everything has come to rest."""
+SWEPT = STUCK_AGE - 2 * RESEND_AGE
+"""By then an order can be sent again; later ones are left to people."""
 LOCK_TIMEOUT = timedelta(seconds=5)
 TABLES = "product_info, orders, order_lines, order_events, movements, idempotency_keys, outbox"
 NO_TASKS = ['{"order_id": 7}', "no JSON", '{"order_id": "no-such-order"}']
@@ -89,6 +92,7 @@ class Schedule:
         simulation.world = self.world
         self.plan: Plan = customers.plan(self.random, self.world.stream.fulfilled)
         self.number = 0
+        self.repaired = False
         self.problems: list[str] = []
 
     def run(self) -> Outcome:
@@ -113,16 +117,9 @@ class Schedule:
 
     def _disturb(self) -> None:
         steps = 0
-        while not self.actors.deadlock and (
-            steps < DISTURBED
-            or self.world.faults.fired.total() < FAULTS
-            or not any(one.answered for one in self.plan.all)
-        ):
+        while not self.actors.deadlock and (steps < DISTURBED or self.world.faults.fired.total() < FAULTS):
             steps += 1
-            if steps > MOST:
-                break
-            choices = self._choices()
-            acts, weights = zip(*choices, strict=True)
+            acts, weights = zip(*self._choices(), strict=True)
             self.random.choices(acts, weights)[0]()
 
     def _choices(self) -> list[tuple[Callable[[], object], float]]:
@@ -130,12 +127,13 @@ class Schedule:
         found += [(lambda actor=actor: self._step(actor), 4) for actor in self.actors.ready]
         if self._free():
             found += [(lambda one=one: self._send(one), 1 if one.answered else 6) for one in self._sendable()]
-            found += [
-                (lambda name=name: self._deliver(name), 5) for name in CONSUMERS if self.world.queues[name].visible
-            ]
+            found += [(lambda name=name: self._deliver(name), 5) for name in TASKS if self.world.queues[name].visible]
             if self.world.stream.waiting:
                 found.append((self._project, 3))
-            found += [(self._relay, 0.7), (self._sweep, 0.4)]
+            found += [(self._relay, 0.7), (self._sweep, 0.4), (self._reconcile, 0.3)]
+            for name in (*TASKS, PROJECTION):
+                if self.world.queues[f"dead {name}"].visible:
+                    found += [(lambda name=name: self._redrive(name), 4), (lambda name=name: self._purge(name), 1)]
         return found
 
     def _settle(self) -> None:
@@ -164,14 +162,19 @@ class Schedule:
         elif self._unsent():
             world.time += timedelta(seconds=31)
             self._relay()
-        elif busy := [name for name in CONSUMERS if world.queues[name].visible]:
+        elif busy := [name for name in TASKS if world.queues[name].visible]:
             self._deliver(self.random.choice(busy))
         elif world.stream.waiting:
             self._project()
-        elif any(world.queues[name].messages for name in CONSUMERS):
+        elif any(queue.messages for queue in world.tasks.values()):
             world.time += VISIBILITY
-        elif dead := [one for one in world.task_queues if one.tasks]:
-            self.random.choice([self._sweep_up, self._redrive])(dead)
+        elif dead := [name for name in TASKS if world.queues[f"dead {name}"].named]:
+            world.time += VISIBILITY
+            swept = world.time - START < SWEPT and self.random.random() < 0.5
+            (self._sweep_up if swept else self._redrive)(dead[0])
+        elif any(one.lost for one in world.stream.records) and not self.repaired:
+            self.repaired = True
+            self._reconcile()
         else:
             return False
         return True
@@ -223,7 +226,7 @@ class Schedule:
         event = sqs(*[one.body for one in batch])
         for record, one in zip(event["Records"], batch, strict=True):
             record["messageId"] = one.id
-        self._invoke(CONSUMERS[name], event, heard)
+        self._invoke(TASKS[name], event, heard)
 
     def _project(self) -> None:
         stream = self.world.stream
@@ -234,7 +237,10 @@ class Schedule:
                 failed = [int(one["itemIdentifier"][1:]) for one in answer["batchItemFailures"]]
                 stream.acknowledge(batch[: min(failed, default=len(batch))])
 
-        self._invoke("project_inventory", kinesis(*[one.data for one in batch]), heard)
+        event = kinesis(*[one.data for one in batch])
+        for record, one in zip(event["Records"], batch, strict=True):
+            record["kinesis"]["partitionKey"] = one.key
+        self._invoke("project_inventory", event, heard)
 
     def _relay(self) -> None:
         self._invoke("relay_outbox", {}, lambda _: None)
@@ -242,24 +248,27 @@ class Schedule:
     def _sweep(self) -> None:
         self._invoke("sweep_orders", {}, lambda _: None)
 
-    def _redrive(self, dead: Sequence[Queue]) -> None:
-        """Put the dead letters that name an order back, as an operator does."""
-        for queue in dead:
-            for one in queue.tasks:
-                queue.dead.remove(one)
-                queue.put(one.body)
+    def _reconcile(self) -> None:
+        self._invoke("reconcile", {"repair": True, "grace_seconds": 0}, lambda _: None)
 
-    def _sweep_up(self, dead: Sequence[Queue]) -> None:
+    def _redrive(self, name: str) -> None:
+        event = http("redrive_dead_letters", {}, by=customers.ADMIN, path={"queue": name})
+        self._invoke("redrive_dead_letters", event, lambda _: None)
+
+    def _purge(self, name: str) -> None:
+        event = http("purge_dead_letters", {"all": True, "limit": 2}, by=customers.ADMIN, path={"queue": name})
+        self._invoke("purge_dead_letters", event, lambda _: None)
+
+    def _sweep_up(self, name: str) -> None:
         """Lose the dead letters: the sweep finds the orders that they named."""
-        for queue in dead:
-            queue.dead = [one for one in queue.dead if one not in queue.tasks]
-        self.world.time += timedelta(minutes=31)
+        dead = self.world.queues[f"dead {name}"]
+        dead.messages = [one for one in dead.messages if one not in dead.named]
+        self.world.time += RESEND_AGE + timedelta(seconds=1)
         self._sweep()
 
     def _invoke(self, module: str, event: dict[str, Any], heard: Callable[[Any], None], name: str = "") -> None:
         """Begin an invocation; `heard` gets its answer, its error, or None when it died."""
-        slot = self._free()[0]
-        worker = self.simulation.workers[slot]
+        worker = self._free()[0]
         deadline = self.world.time + timedelta(seconds=FUNCTIONS[module])
         context = Context(function_name=module)
         context.get_remaining_time_in_millis = lambda: int((deadline - self.world.time).total_seconds() * 1000)  # type: ignore[method-assign]
@@ -276,12 +285,12 @@ class Schedule:
             heard(None if actor.died else answer)
 
         self.number += 1
-        actor = Actor(self.number, name or module, slot, deadline, greenlet(run))
+        actor = Actor(self.number, name or module, deadline, greenlet(run))
         worker.busy = True
         self.actors.start(actor)
 
-    def _free(self) -> list[int]:
-        return [i for i, worker in enumerate(self.simulation.workers) if not worker.busy]
+    def _free(self) -> list[Worker]:
+        return [worker for worker in self.simulation.workers if not worker.busy]
 
     # -- before and after ------------------------------------------------------------------
 
@@ -314,7 +323,7 @@ class Schedule:
         for level in invariants.levels(monitor):
             self.world.stream.put(invariants.record(level), level.sku)
         if self.random.random() < 0.2:
-            self.random.choice(self.world.task_queues).put(self.random.choice(NO_TASKS))
+            self.random.choice(list(self.world.tasks.values())).put(self.random.choice(NO_TASKS))
         if self.random.random() < 0.2:
             self.world.stream.put(b"no JSON", POISON)
 

@@ -29,11 +29,15 @@ FUNCTIONS = {
     "receive_stock": 10,
     "adjust_stock": 10,
     "delete_product": 10,
+    "update_product": 10,
     "process_orders": 30,
     "update_stocks": 30,
     "project_inventory": 60,
     "relay_outbox": 50,
     "sweep_orders": 50,
+    "redrive_dead_letters": 25,
+    "purge_dead_letters": 25,
+    "reconcile": 300,
 }
 """The functions of an order's way, and their timeouts in seconds."""
 
@@ -46,7 +50,9 @@ VARIABLES = {
     "IDEMPOTENCY_TABLE": "keys",
     "ORDERS_QUEUE_URL": "orders",
     "SHIPPING_QUEUE_URL": "shipping",
-    "PROJECTION_DEAD_LETTERS_URL": "letters",
+    "ORDERS_DEAD_LETTERS_URL": "dead orders",
+    "SHIPPING_DEAD_LETTERS_URL": "dead shipping",
+    "PROJECTION_DEAD_LETTERS_URL": "dead projection",
     "STREAM_NAME": "stream",
 }
 
@@ -102,7 +108,11 @@ def _modules(
             using: Any = importlib.import_module(f"handlers.wiring.{module}")
             using.client = clients.__getitem__
         messages: Any = importlib.import_module("handlers.wiring.messages")
-        messages.AwsPublisher = partial(AwsPublisher, sleep=lambda _: None)
+        messages.AwsPublisher = partial(
+            AwsPublisher,
+            sleep=lambda seconds: world().sleep(seconds),
+            uniform=lambda *ends: world().random.uniform(*ends),  # noqa: PLW0108 - there is no world yet
+        )
         idempotency: Any = importlib.import_module("handlers.http.idempotency")
         idempotency.client = lambda _: None
         idempotency.DynamoDBPersistenceLayer = lambda **_: ports.Keys(world)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -12,132 +12,15 @@ from uuid import UUID
 from adapters.memory.others import MemoryFailures, MemoryOrderCounts, MemoryStockView
 from tests.simulation.actors import Actors, Died, YieldingConnection
 from tests.simulation.faults import Faults, Kind
+from tests.simulation.queues import PROJECTION, TASKS, Queue, Stream
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PATIENCE = timedelta(seconds=3)
 """How long a caller waits for an answer, as adapters/aws.py says."""
-VISIBILITY = timedelta(seconds=200)
-RECEIVES = 5
-"""As template.yaml says of both queues."""
 JUMPS = (-90.0, -2.0, 2.0, 90.0)
 """Seconds by which a machine's clock may jump."""
 
-TASK = '{"order_id":"'
-"""How the body of a message of ours begins."""
-
-POISON = "poison"
-"""The key of a stream record that nobody can read."""
-
 Failure = Callable[[], Exception]
-
-
-@dataclass
-class Message:
-    """A message in a queue."""
-
-    id: str
-    body: str
-    visible_at: datetime
-    receives: int = 0
-
-
-class Queue:
-    """A queue as SQS promises it: at least once, in no order, with a visibility timeout and a dead-letter queue."""
-
-    def __init__(self, name: str, world: World) -> None:
-        self.name = name
-        self._world = world
-        self._number = 0
-        self.messages: list[Message] = []
-        self.dead: list[Message] = []
-
-    def put(self, body: str) -> None:
-        """Take a message in, which may be late."""
-        self._number += 1
-        late = self._world.random.choice([0, 0, 0, 0.2, 5, 40])
-        visible_at = self._world.time + timedelta(seconds=late)
-        self.messages.append(Message(f"{self.name}-{self._number}", body, visible_at))
-
-    @property
-    def visible(self) -> list[Message]:
-        """The messages that can be received now."""
-        return [one for one in self.messages if one.visible_at <= self._world.time]
-
-    def receive(self) -> list[Message]:
-        """Hand out a batch of any size, in any order; a message may stay visible, and come to another, too."""
-        random = self._world.random
-        visible = self.visible
-        batch = random.sample(visible, random.randint(1, min(len(visible), 10))) if visible else []
-        for one in batch:
-            one.receives += 1
-            if not self._world.faults.on or random.random() > 0.08:
-                one.visible_at = self._world.time + VISIBILITY
-        for one in [one for one in batch if one.receives > RECEIVES]:
-            batch.remove(one)
-            self.messages.remove(one)
-            self.dead.append(one)
-        return batch
-
-    def acknowledge(self, done: Sequence[Message]) -> None:
-        """Forget messages; the word of it may get lost."""
-        for one in done:
-            lost = self._world.faults.on and self._world.random.random() < 0.06
-            if one in self.messages and not lost:
-                self.messages.remove(one)
-
-    @property
-    def tasks(self) -> list[Message]:
-        """The dead letters that name an order, as ours do."""
-        return [one for one in self.dead if one.body.startswith(TASK)]
-
-
-@dataclass
-class Record:
-    """A record of the stream."""
-
-    data: bytes
-    key: str
-    done: bool = False
-    attempts: int = 0
-
-
-class Stream:
-    """A stream that is worse than Kinesis: it repeats records and hands them out in any order."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.records: list[Record] = []
-        self.fulfilled: list[str] = []
-        self.dead: list[Record] = []
-
-    def put(self, data: bytes, key: str) -> None:
-        """Take a record in."""
-        self.records.append(Record(data, key))
-        if b'"FULFILLED"' in data:
-            self.fulfilled.append(key)
-
-    @property
-    def waiting(self) -> list[Record]:
-        """The records that no reader has acknowledged."""
-        return [one for one in self.records if not one.done]
-
-    def receive(self) -> list[Record]:
-        """Hand out some records that wait, and some that do not."""
-        random, waiting = self._world.random, self.waiting
-        batch = random.sample(waiting, random.randint(1, len(waiting))) if waiting else []
-        if self._world.faults.on and len(self.records) > 3:
-            batch += [one for one in random.sample(self.records, random.randint(0, 3)) if one not in batch]
-        if random.random() < 0.5:
-            batch.sort(key=self.records.index)
-        for one in batch:
-            one.attempts += 1
-        return batch
-
-    def acknowledge(self, done: Sequence[Record]) -> None:
-        """Move on; the checkpoint may get lost."""
-        if not self._world.faults.on or self._world.random.random() > 0.06:
-            for one in done:
-                one.done = True
 
 
 @dataclass
@@ -152,9 +35,10 @@ class World:
     time: datetime = START
 
     def __post_init__(self) -> None:
-        """Open queues and stream."""
-        self.queues = {name: Queue(name, self) for name in ("orders", "shipping", "letters")}
-        self.task_queues = [self.queues["orders"], self.queues["shipping"]]
+        """Open queues and stream; `tasks` are the queues that are read by functions."""
+        dead = {name: Queue(f"dead {name}", self) for name in (*TASKS, PROJECTION)}
+        self.tasks = {name: Queue(name, self, dead[name]) for name in TASKS}
+        self.queues = {one.name: one for one in [*dead.values(), *self.tasks.values()]}
         self.stream = Stream(self)
         self.keys: dict[str, dict[str, Any]] = {}
         self.counts = MemoryOrderCounts()
@@ -165,6 +49,11 @@ class World:
         """Return the time that the clock of the actor's machine shows."""
         actor = self.actors.current
         return self.time + timedelta(seconds=actor.skew if actor else 0)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the actor wait, and the others work."""
+        self.time += timedelta(seconds=seconds)
+        self.actors.give_way()
 
     def new_id(self) -> str:
         """Return a UUIDv7, the next of this schedule's."""
