@@ -6,6 +6,7 @@ Delivery is at least once and in no promised order; receivers go by versions and
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +14,7 @@ from functools import cached_property
 from json import JSONEncoder
 from typing import Protocol
 
+from domain.errors import Unavailable
 from domain.ports import Clock
 
 _compact = JSONEncoder(separators=(",", ":")).encode
@@ -97,9 +99,13 @@ class Publisher(Protocol):
 
 
 def deliver(written: Sequence[Written], outbox: Outbox, publisher: Publisher) -> None:
-    """Send what a committed transaction wrote; what cannot be sent stays for a relay."""
+    """Send what a committed transaction wrote; what cannot be sent, or not be forgotten, stays for a relay.
+
+    What was decided stands by then, so nothing here fails it; who gets a message twice does nothing the second time.
+    """
     if written and (delivered := publisher.send(written)):
-        outbox.forget(delivered)
+        with suppress(Unavailable):
+            outbox.forget(delivered)
 
 
 def relay(outbox: Outbox, publisher: Publisher, clock: Clock, *, limit: int = 500) -> int:

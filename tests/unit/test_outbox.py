@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from domain.errors import Unavailable
 from domain.orders.order import Status
 from domain.outbox import RELAY_AGE, Backlog, Topic, Written, deliver, relay
 from tests.shop import NOON, Shop
@@ -49,6 +50,24 @@ def test_a_relay_leaves_what_it_cannot_send(shop: Shop) -> None:
 
     assert shop.relay() == 0
     assert shop.store.waiting() == 2
+
+
+def test_what_was_sent_and_cannot_be_forgotten_fails_nothing_and_is_sent_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went away between the commit and the end."""
+
+    def away(_: Collection[int]) -> None:
+        raise Unavailable("the database does not answer in time")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(shop.store, "forget", away)
+        order = shop.place(("TEA", 1))
+
+    shop.clock.tick(minutes=1)
+    assert shop.relay() == 2
+    assert shop.sent(Topic.PLACED) == [{"order_id": order.id}] * 2
+    assert shop.store.waiting() == 0
 
 
 def test_every_use_case_publishes_through_the_outbox(shop: Shop) -> None:
