@@ -1,7 +1,7 @@
 """AWS clients: one session, short timeouts, few retries with jitter.
 
-A call takes at most TRIES times CONNECT + READ seconds, below every function's timeout. Retries happen here
-and nowhere above.
+A call takes at most TRIES times CONNECT + READ seconds, below every function's timeout. Calls that fail are
+tried again here and nowhere above.
 """
 
 from __future__ import annotations

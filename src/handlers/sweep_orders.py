@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ADVICE = (
-    "orders are stuck: find in the log of ProcessOrders (PLACED) or UpdateStocks (CONFIRMED) why their tasks fail,"
-    " mend it, and redrive its dead-letter queue"
+    "orders are stuck: /dead-letters/orders (of those PLACED) and /dead-letters/shipping (CONFIRMED) tell why their"
+    " tasks fail; mend it and redrive them, or purge them, which rejects their orders"
 )
 
 

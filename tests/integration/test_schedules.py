@@ -92,7 +92,7 @@ def test_orders_whose_message_died_are_sent_again_and_stuck_ones_reported(
         assert not set(lost) & set(sent)
     assert shop.store.waiting() == 0
     (line,) = [line for line in log() if line["level"] == "ERROR"]
-    assert "redrive its dead-letter queue" in line["message"]
+    assert "/dead-letters/orders" in line["message"]
     assert (line["number"], [one["id"] for one in line["oldest"]]) == (21, lost[:20])
     assert {one["status"] for one in line["oldest"]} == {"PLACED"}
     assert metrics(capsys) == {"OrdersResent": 2, "OrdersStuck": 21}
