@@ -6,6 +6,7 @@ A short run. `make chaos` kills 30 times while nine months of invoices are place
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -37,6 +38,7 @@ KILLS, SEED = (int(os.environ.get(f"TRADEPOST_{name}", value)) for name, value i
 EXCERPT = ROOT / "local" / "data" / "online-retail-excerpt.csv"
 ROWS, TIMES = 150, 10
 """So many rows of the excerpt are a short run; a long one without a file of its own takes the excerpt so often."""
+UNFORESEEN = ("unexpected error", "the batch failed as a whole")
 IN_A_HURRY = "TRADEPOST_KILLS" not in os.environ
 """Whether the relay is called now, rather than waited for: it comes every minute and sends what is 30 s old."""
 VISIBILITY = 6
@@ -110,6 +112,7 @@ def test_whatever_dies_the_end_is_the_same(shop: Shop, disturbed: Up, file: Path
     assert wild == calm
     assert {what[0] for what in wild[0]} == {"FULFILLED"}
     assert wild[0].total() == rough.orders.placed == orders
+    assert unforeseen(other) == []
     assert (rough.failures, rough.reconciliation.differences if not redriven else []) == ([], [])
 
 
@@ -126,6 +129,12 @@ def replayed(shop: Shop, file: Path, disturb: Callable[[Callable[[], bool]], Non
     redriven = redrive(shop)
     check_books(shop)
     return Books.of(shop).since(before), report, redriven
+
+
+def unforeseen(shop: Shop) -> list[str]:
+    """Return what functions logged of errors that they have no answer for: an outage is a 503, and no surprise."""
+    lines = [json.loads(line)["line"] for line in Path(shop.info.log).read_text().splitlines()]
+    return [line for line in lines if any(f'"{words}' in line for words in UNFORESEEN)]
 
 
 def relay_now(shop: Shop) -> None:
