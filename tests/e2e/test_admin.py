@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import Shop, problem
+from tests.e2e.shop import Shop, at_once, problem
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
@@ -34,6 +34,21 @@ def test_an_adjustment_counts_once_and_is_on_record(shop: Shop) -> None:
         ("purchase", 10, None),
     ]
     assert oldest["next_cursor"] is None
+
+
+def test_what_an_order_shipped_comes_back_once_whoever_takes_it_in(shop: Shop) -> None:
+    sku, customer = shop.product(stock=10), shop.customer()
+    order = customer.sees(customer.ordered((sku, 3)), "FULFILLED")
+    body = {"quantity": 1, "reason": "return", "order_id": order["id"]}
+
+    def take_back(_: int) -> Any:
+        return shop.admin("POST", f"/inventory/{sku}/receipts", body, key=str(uuid.uuid4()))
+
+    answers = at_once(6, take_back)
+
+    assert sorted(one.status_code for one in answers) == [201] * 3 + [409] * 3
+    assert shop.stock(sku) == (10, 0)
+    assert "of which 0 can still come back" in take_back(0).json()["detail"]
 
 
 def test_pages_of_all_stock_hold_every_sku_once(shop: Shop) -> None:
