@@ -81,7 +81,7 @@ def redrive(wanted: Wanted, letters: DeadLetters, sources: Sources) -> Redriven:
         back = [found for one in held if (found := revived(wanted.queue, one))]
         refused = [one.id for one in held if revived(wanted.queue, one) is None]
         if refused and not back:
-            raise Conflict("these letters lack their records' data: reconcile repairs the projection; then purge them")
+            raise Conflict("these letters lack their records' data: repair with reconcile, then purge them")
         arrived = sources.send_back(wanted.queue, back) if back else []
         if back and not arrived:
             raise Unavailable("nothing could be sent back; try again")
