@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
 from local import asking
-from local.state import DEFAULT, ROOT, LocalError, StackInfo, State
-
-T = TypeVar("T")
+from local.commands import HELP_OPTIONS, StateOption, plain_errors, stack_in
+from local.dead_letters import dead_letters
+from local.state import DEFAULT, ROOT, LocalError, State
 
 FOLLOWED = 20
 """So many lines come before the new ones of a log that is followed."""
@@ -26,38 +24,14 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
 )
 
-StateOption = Annotated[
-    Path,
-    typer.Option("--state", metavar="DIR", help="The folder of the stack.", show_default=".tradepost in the clone"),
-]
-
-
-def _plain_errors(command: Callable[..., T]) -> Callable[..., T]:
-    """Show what a person can mend as one line."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> T:
-        try:
-            return command(*args, **kwargs)
-        except LocalError as error:
-            typer.echo(f"tradepost: {error}", err=True)
-        except KeyboardInterrupt:
-            typer.echo("tradepost: interrupted", err=True)
-            raise typer.Exit(130) from None
-        raise typer.Exit(1)
-
-    return run
-
-
-def _stack(state: Path) -> StackInfo:
-    return State(state).read()
+app.add_typer(dead_letters, name="dead-letters")
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The API's port; 0 takes any free one.")] = 3000,
     state: StateOption = DEFAULT,
@@ -85,29 +59,29 @@ def _parameters(given: list[str]) -> dict[str, str]:
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def url(state: StateOption = DEFAULT) -> None:
     """Print the API's base URL alone."""
-    typer.echo(_stack(state).url)
+    typer.echo(stack_in(state).url)
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def token(
     user: Annotated[str, typer.Argument(help="customer or admin")] = "customer", state: StateOption = DEFAULT
 ) -> None:
     """Print a fresh bearer token alone."""
-    info = _stack(state)
+    info = stack_in(state)
     if user not in info.users:
         raise LocalError(f"there is no demo user {user}: choose {' or '.join(info.users)}")
     typer.echo(asking.token(info, info.users[user]))
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def env(state: StateOption = DEFAULT) -> None:
     """Print what `aws` and boto3 need to reach the emulated AWS: eval "$(tradepost env)"."""
-    info = _stack(state)
+    info = stack_in(state)
     for name, value in {
         "AWS_ENDPOINT_URL": info.aws_url,
         "AWS_DEFAULT_REGION": info.region,
@@ -118,12 +92,12 @@ def env(state: StateOption = DEFAULT) -> None:
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False, state: StateOption = DEFAULT
 ) -> None:
     """Show queues, dead letters, outbox and functions."""
-    info = _stack(state)
+    info = stack_in(state)
     found = asking.status(info)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
@@ -134,7 +108,7 @@ def status(
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def invoke(
     function: Annotated[str, typer.Argument(help="Its name in template.yaml, such as HealthFunction.")],
     event: Annotated[
@@ -146,7 +120,7 @@ def invoke(
     state: StateOption = DEFAULT,
 ) -> None:
     """Invoke a function and print its answer; exits 1 when the function failed."""
-    answer = asking.invoke(_stack(state), function, _event(event or _sample(function)))
+    answer = asking.invoke(stack_in(state), function, _event(event or _sample(function)))
     typer.echo(answer.payload.decode())
     if answer.error:
         raise typer.Exit(1)
@@ -171,7 +145,7 @@ def _event(file: Path | None) -> bytes:
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def logs(
     function: Annotated[str | None, typer.Argument(help="One function only.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
@@ -208,14 +182,14 @@ def _runs(folder: State) -> bool:
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Make DynamoDB follow PostgreSQL.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Most seconds to wait for the queues to run empty.")] = 60,
     state: StateOption = DEFAULT,
 ) -> None:
     """Compare PostgreSQL with DynamoDB, once the queues are empty; exits 1 when they differ in the end."""
-    info = _stack(state)
+    info = stack_in(state)
     if not asking.rests(info, wait):
         typer.echo("tradepost: the queues are not empty yet; comparing all the same", err=True)
     answer = asking.invoke(info, "ReconcileFunction", json.dumps({"grace_seconds": 0, "repair": repair}).encode())
@@ -228,7 +202,7 @@ def reconcile(
 
 
 @app.command()
-@_plain_errors
+@plain_errors
 def replay(
     file: Annotated[Path, typer.Argument(help="UCI Online Retail CSV, plain or .gz.")],
     stock: Annotated[float, typer.Option(min=0, help="Opening stock as a share of what the file sells.")] = 1.0,
@@ -242,7 +216,7 @@ def replay(
 
     from local.replay import replay as run  # noqa: PLC0415
 
-    report = asyncio.run(run(_stack(state), file, stock=stock))
+    report = asyncio.run(run(stack_in(state), file, stock=stock))
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=1))
     else:

@@ -16,7 +16,7 @@ from tests.e2e.shop import Http, Person, Shop
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-COMMANDS = ("up", "url", "token", "status", "invoke", "logs", "reconcile", "replay")
+COMMANDS = ("up", "url", "token", "status", "invoke", "logs", "reconcile", "replay", "dead-letters")
 NEEDS_A_STACK = (
     ("url",),
     ("token",),
@@ -27,6 +27,10 @@ NEEDS_A_STACK = (
     ("logs", "--follow"),
     ("reconcile",),
     ("replay", __file__),
+    ("dead-letters", "list"),
+    ("dead-letters", "show", "1"),
+    ("dead-letters", "redrive", "orders"),
+    ("dead-letters", "purge", "orders", "--all", "--yes"),
 )
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
