@@ -106,7 +106,7 @@ class House:
             wiring.database(name).close()
         for wired in (wiring.database, wiring.decisions, wiring.products):
             wired.cache_clear()
-        wiring.decisions().waiting()
+        wiring.decisions().backlog()
         wiring.products().page(1)
 
 

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 ADVICE = (
     "orders are stuck: /dead-letters/orders (of those PLACED) and /dead-letters/shipping (CONFIRMED) tell why their"
-    " tasks fail; mend it and redrive them, or purge them, which rejects their orders"
+    " tasks fail; mend it and redrive them, or purge them, which rejects their orders. Where there are no such letters"
+    ' any more, invoke this function with {"stuck_too": true}'
 )
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:
-    """Sweep once; return how many orders were sent again and how many are stuck."""
-    swept = sweep_orders(decisions(), publisher(), now)
+def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, int]:
+    """Sweep once; `stuck_too` in the event sends those again, too. Return how many were sent and how many are stuck."""
+    swept = sweep_orders(decisions(), publisher(), now, stuck_too=event.get("stuck_too") is True)
     count("OrdersResent", swept.resent)
     count("OrdersStuck", swept.stuck.number)
     if swept.stuck.number:

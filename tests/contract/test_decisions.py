@@ -341,7 +341,7 @@ def test_a_transaction_that_raises_leaves_nothing_behind(decisions: Any) -> None
     assert len(decisions.events(placed.id)) == 1
     assert list(decisions.stock_levels(10)) == [level("TEA")]
     assert decisions.movement(new.id) is None
-    assert decisions.waiting() == 0
+    assert decisions.backlog().number == 0
     with decisions.transaction() as tx:
         assert tx.claim(Key("scope", "asked"), new.id, NOON) is None
 
@@ -351,12 +351,12 @@ def test_messages_wait_until_they_are_forgotten(decisions: Any) -> None:
 
     assert [one.message for one in written] == [message(1, Topic.PLACED), message(2), message(3, Topic.CONFIRMED)]
     assert len({one.id for one in written}) == 3
-    assert decisions.waiting() == 3
+    assert decisions.backlog().number == 3
 
     decisions.forget([written[0].id, written[2].id, -1])
-    assert decisions.waiting() == 1
+    assert decisions.backlog().number == 1
     decisions.forget([written[1].id, written[0].id])
-    assert decisions.waiting() == 0
+    assert decisions.backlog().number == 0
 
 
 def test_the_backlog_tells_since_when_the_oldest_message_waits(decisions: Any) -> None:
@@ -388,7 +388,7 @@ def test_a_relay_sends_what_is_older_as_it_was_written(decisions: Any, publisher
     assert decisions.relay(publisher, NOON, 10).delivered == 0
     assert decisions.relay(publisher, LATER, 10).delivered == 2
     assert publisher.sent == list(old)
-    assert decisions.waiting() == 1
+    assert decisions.backlog().number == 1
 
 
 def test_a_relay_sends_the_oldest_up_to_its_limit(decisions: Any, publisher: MemoryPublisher) -> None:

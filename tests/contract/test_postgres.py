@@ -48,7 +48,7 @@ def test_an_order_goes_its_whole_way(shop: Shop) -> None:
 
     assert [shop.order(one.id).status for one in (confirmed, rejected)] == [Status.FULFILLED, Status.REJECTED]
     assert shop.stock("TEA") == (3, 0, 7)
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_fifty_workers_never_oversell(shop: Shop, another: Connect) -> None:
@@ -275,7 +275,7 @@ def test_relays_side_by_side_send_every_message_once(shop: Shop, another: Connec
 
     assert sum(delivered) == 200
     assert sorted(one.message.body["number"] for each in publishers for one in each.sent) == list(range(200))
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_a_relay_passes_over_what_another_has_in_hand(shop: Shop, another: Connect) -> None:
@@ -304,7 +304,7 @@ def test_a_relay_that_dies_leaves_its_messages_to_the_next(shop: Shop) -> None:
     with pytest.raises(ZeroDivisionError):
         shop.store.relay(Dying(), NOON + timedelta(minutes=1), 10)
 
-    assert shop.store.waiting() == 1
+    assert shop.store.backlog().number == 1
 
 
 def test_a_sweep_passes_over_orders_that_somebody_has_in_hand(shop: Shop, another: Connect) -> None:

@@ -284,11 +284,11 @@ def test_an_order_whose_queue_is_gone_is_relayed_when_it_is_back(aws: OnAws) -> 
     shop = Shop(publisher=aws.publisher_to({}))
     shop.sell("TEA", on_hand=1)
     order = shop.place(("TEA", 1))
-    assert shop.store.waiting() == 1
+    assert shop.store.backlog().number == 1
 
     shop.clock.tick(minutes=1)
     shop.publisher = aws.publisher
     shop.relay()
 
     assert aws.arrived()[Topic.PLACED] == [{"order_id": order.id}]
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0

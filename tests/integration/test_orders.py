@@ -60,7 +60,7 @@ def test_an_accepted_order_is_in_the_queue_and_on_the_stream(
     streamed = [json.loads(one["Data"]) for one in ministack.records(environment["STREAM_NAME"])]
     assert {"order_id": order["id"]} in queued
     assert [one["status"] for one in streamed if one.get("order_id") == order["id"]] == ["PLACED"]
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_an_order_can_be_read_as_it_was_placed(call: Call, shop: Shop) -> None:
@@ -179,7 +179,7 @@ def test_an_order_stands_although_queue_and_stream_are_gone(call: Call, shop: Sh
     answer = place(call)
 
     assert answer.status == 202
-    assert shop.store.waiting() == 2
+    assert shop.store.backlog().number == 2
     warnings = [line for line in log() if line["level"] == "WARNING"]
     assert ["left to the relay" in line["message"] for line in warnings] == [True, True]
     assert {line["correlation_id"] for line in warnings} == {answer.headers["x-request-id"]}

@@ -28,7 +28,7 @@ def test_what_was_left_behind_is_relayed(invoke: Any, shop: Shop, ministack: Clo
     writer = left_behind(shop)
     order = writer.place(("TEA", 1))
     writer.allocate(order.id)
-    assert shop.store.waiting() == 5
+    assert shop.store.backlog().number == 5
 
     assert invoke("relay_outbox", {}) == {"relayed": 5, "waiting": 0}
 
@@ -90,12 +90,23 @@ def test_orders_whose_message_died_are_sent_again_and_stuck_ones_reported(
         sent = [json.loads(one["Body"])["order_id"] for one in ministack.messages(environment[queue])]
         assert order.id in sent
         assert not set(lost) & set(sent)
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
     (line,) = [line for line in log() if line["level"] == "ERROR"]
     assert "/dead-letters/orders" in line["message"]
     assert (line["number"], [one["id"] for one in line["oldest"]]) == (21, lost[:20])
     assert {one["status"] for one in line["oldest"]} == {"PLACED"}
     assert metrics(capsys) == {"OrdersResent": 2, "OrdersStuck": 21}
+
+
+def test_stuck_orders_are_sent_again_when_somebody_asks_for_it(
+    invoke: Any, shop: Shop, ministack: Cloud, environment: Any
+) -> None:
+    """Their letters may be gone after 14 days; the orders are not."""
+    order = Shop(shop.store, shop.products, MemoryPublisher(), lambda: now() - timedelta(days=20)).place(("TEA", 1))
+    assert invoke("sweep_orders", {"stuck_too": True}) == {"resent": 1, "stuck": 1}
+    assert {"order_id": order.id} in [
+        json.loads(one["Body"]) for one in ministack.messages(environment["ORDERS_QUEUE_URL"])
+    ]
 
 
 def test_a_sweep_that_finds_nothing_says_so(invoke: Any, shop: Shop, log: Any, capsys: Any) -> None:

@@ -242,7 +242,7 @@ class Trade(RuleBasedStateMachine):
         self.touched.clear()
 
     def no_message_is_lost_or_made_up(self) -> None:
-        assert self.shop.store.waiting() == len(self.books.waiting)
+        assert self.shop.store.backlog().number == len(self.books.waiting)
         assert {fact(one) for one in self.wire.arrived} <= self.books.written
 
     def teardown(self) -> None:
@@ -257,7 +257,7 @@ class Trade(RuleBasedStateMachine):
         self.relay()
         self.deliver_to_first_queue(self._tasks(Topic.PLACED), stranger=False)
         self.deliver_to_second_queue(self._tasks(Topic.CONFIRMED), stranger=False)
-        assert self.shop.store.waiting() == 0
+        assert self.shop.store.backlog().number == 0
         assert {fact(one) for one in self.wire.arrived} == self.books.written
         self.touched.update(self.books.orders)
         self.every_step_is_legal()

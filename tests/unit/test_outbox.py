@@ -16,7 +16,7 @@ from tests.shop import NOON, Shop
 def test_what_was_delivered_leaves_the_outbox(shop: Shop) -> None:
     shop.place(("TEA", 1))
 
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_an_order_stands_although_the_publisher_is_down(shop: Shop) -> None:
@@ -40,7 +40,7 @@ def test_what_was_left_is_relayed_after_its_age_and_not_before(shop: Shop) -> No
     shop.clock.tick(microseconds=1)
     assert shop.relay() == 2
     assert shop.sent(Topic.PLACED) == [{"order_id": order.id}]
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_a_relay_leaves_what_it_cannot_send(shop: Shop) -> None:
@@ -49,7 +49,7 @@ def test_a_relay_leaves_what_it_cannot_send(shop: Shop) -> None:
     shop.clock.tick(minutes=1)
 
     assert shop.relay() == 0
-    assert shop.store.waiting() == 2
+    assert shop.store.backlog().number == 2
 
 
 def test_what_was_sent_and_cannot_be_forgotten_fails_nothing_and_is_sent_again(
@@ -67,7 +67,7 @@ def test_what_was_sent_and_cannot_be_forgotten_fails_nothing_and_is_sent_again(
     shop.clock.tick(minutes=1)
     assert shop.relay() == 2
     assert shop.sent(Topic.PLACED) == [{"order_id": order.id}] * 2
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_every_use_case_publishes_through_the_outbox(shop: Shop) -> None:
@@ -99,7 +99,7 @@ def test_a_relay_goes_on_in_rounds_until_little_is_left(shop: Shop) -> None:
     shop.clock.tick(minutes=1)
 
     assert relay(shop.store, shop.publisher, shop.clock, limit=4) == 10
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_what_cannot_be_sent_is_tried_once_a_relay_and_holds_up_nothing(shop: Shop) -> None:

@@ -50,7 +50,7 @@ def test_a_placed_order_asks_for_stock_and_is_streamed(shop: Shop) -> None:
         "total_minor": 500,
         "at": "2026-11-20T12:00:00+00:00",
     }
-    assert shop.store.waiting() == 0
+    assert shop.store.backlog().number == 0
 
 
 def test_placing_touches_no_stock(shop: Shop) -> None:

@@ -177,10 +177,6 @@ class MemoryDecisions:
         times = [at for _, at in self._tables.outbox.values()]
         return Backlog(len(times), min(times, default=None))
 
-    def waiting(self) -> int:
-        """Return how many messages wait, for tests to look at."""
-        return self.backlog().number
-
     @property
     def outbox(self) -> Mapping[int, Written]:
         """What waits, for tests to look at."""

@@ -132,10 +132,6 @@ class PostgresDecisions:
         (row,) = self._database.query("SELECT count(*), min(written_at) FROM outbox")
         return Backlog(*row)
 
-    def waiting(self) -> int:
-        """Return how many messages wait, for tests to look at."""
-        return self.backlog().number
-
 
 def _written(row: Sequence[Any]) -> Written:
     number, topic, key, body = row
