@@ -202,6 +202,15 @@ def test_records_without_their_data_are_refused(desk: Desk) -> None:
     assert done.refused[0] == notice
 
 
+def test_records_without_their_data_do_not_stand_in_the_way(desk: Desk) -> None:
+    notices = [desk.dies(Queue.PROJECTION, NOTICE) for _ in range(20)]
+    MemoryPoisonLetters(desk.letters).send([Poison("TEA", f"{n}".encode(), WHY) for n in range(5)])
+
+    assert desk.redrive(Queue.PROJECTION, limit=3) == Redriven(3, notices, [], 22)
+
+    assert [back.data for _, back in desk.sources.sent] == [b"0", b"1", b"2"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

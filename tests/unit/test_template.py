@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adapters.letters import HELD
 from adapters.postgres.database import CONNECT_TIMEOUT
 from adapters.postgres.migrations import all_migrations, fingerprint
 from domain.identity.accounts import Standing
@@ -126,6 +127,14 @@ def test_a_database_that_does_not_answer_is_given_up_before_the_function_ends() 
     timeouts = [own["Timeout"] for name, own in handlers().items() if "DATABASE_SECRET_ARN" in variables(name)]
 
     assert min(timeouts) > 2 * CONNECT_TIMEOUT
+
+
+def test_a_function_ends_before_the_letters_that_it_holds_are_seen_by_others() -> None:
+    """Were it later, two might send one letter back, or give up what another sends back."""
+    holders = [own["Timeout"] for name, own in handlers().items() if name.endswith(("dead_letter", "dead_letters"))]
+
+    assert len(holders) == 4
+    assert max(holders) < HELD
 
 
 def test_every_event_source_reports_partial_failures_and_can_be_switched_off() -> None:

@@ -14,6 +14,8 @@ from domain.orders.order import Order, Status
 from domain.outbox import Publisher
 from domain.ports import Clock
 
+REACH = 100
+"""Letters of the stream that are looked at for some that can go back."""
 WAITS_IN: Mapping[Queue, Status] = {Queue.ORDERS: Status.PLACED, Queue.SHIPPING: Status.CONFIRMED}
 """The status of an order whose message died there, unless another message has brought it on since."""
 
@@ -74,12 +76,17 @@ def get_letter(queue: Queue, letter_id: str, letters: DeadLetters, failures: Fai
 def redrive(wanted: Wanted, letters: DeadLetters, sources: Sources) -> Redriven:
     """Send letters back to where they came from, and remove those that arrived.
 
-    A crash in between leaves both, which is harmless: every step may come twice. Raises Conflict when there are
-    letters and none of them can go back, Unavailable when none arrives.
+    Letters that cannot go back do not stand in the way of up to REACH behind them. A crash before the removal leaves
+    both, which is harmless: every step may come twice. Raises Conflict when there are letters and none of them can
+    go back, Unavailable when none arrives.
     """
-    with letters.hold(wanted.queue, wanted.limit, wanted.ids) as held:
-        back = [found for one in held if (found := revived(wanted.queue, one))]
-        refused = [one.id for one in held if revived(wanted.queue, one) is None]
+    reach = max(wanted.limit, REACH) if wanted.queue is Queue.PROJECTION else wanted.limit
+    with letters.hold(wanted.queue, reach, wanted.ids) as held:
+        found = {one.id: revived(wanted.queue, one) for one in held}
+        back = [one for one in found.values() if one]
+        if wanted.ids is None:
+            back = back[: wanted.limit]
+        refused = [letter_id for letter_id, one in found.items() if one is None]
         if refused and not back:
             raise Conflict("these letters lack their records' data: repair with reconcile, then purge them")
         arrived = sources.send_back(wanted.queue, back) if back else []
