@@ -31,7 +31,7 @@ def test_trade_on_postgresql(databases: dict[str, Database]) -> None:
         store, products = PostgresDecisions(databases["inventory"]), PostgresProducts(databases["product"])
         return Trade(store, products, MemoryStockView(), MemoryOrderCounts())
 
-    run(begin, examples=25)
+    run(begin, examples=40)
 
 
 def test_trade_shown_by_dynamodb(dynamo: Cloud) -> None:
@@ -51,7 +51,7 @@ def test_stock_in_dynamodb_as_in_memory(dynamo: Cloud) -> None:
     def begin() -> StockViews:
         return StockViews(MemoryStockView(), DynamoStockView(client, dynamo.table("InventoryTable"), parallel=1))
 
-    run(begin, examples=15)
+    run(begin, examples=10)
 
 
 def test_items_in_dynamodb_as_in_memory(dynamo: Cloud) -> None:

@@ -197,6 +197,15 @@ class Books:
         self.keys = living
         return ended
 
+    def deadlines(self, of: str) -> Collection[datetime]:
+        """Return the moments that decide what a relay or a sweep sends, or which keys have ended."""
+        if of == "relay":
+            return {at + RELAY_AGE for _, at in self.waiting}
+        if of == "sweep":
+            still = [order.updated_at for order in self.orders.values() if order.status in TASKS]
+            return {at + age for at in still for age in (RESEND_AGE, STUCK_AGE)}
+        return {end for _, _, end in self.keys.values()}
+
     def _claimed(self, key: Key) -> str | None:
         fingerprint, resource, end = self.keys.get(key.scope, ("", "", self.now))
         if end <= self.now:

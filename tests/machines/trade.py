@@ -37,7 +37,7 @@ skus = st.sampled_from([*PRICES, *"ABC" * 3])
 wishes = st.lists(st.tuples(st.sampled_from([*PRICES, "NONE", *"ABC" * 6]), st.integers(1, 6)), min_size=1, max_size=5)
 stocks = st.lists(st.integers(1, 40), min_size=4, max_size=4)
 who = st.sampled_from(CUSTOMERS)
-moments = st.sampled_from([{"seconds": 20}, {"seconds": 31}, {"minutes": 30}, {"hours": 2}, {"hours": 24}])
+moments = st.sampled_from([{"seconds": 10}, {"seconds": 20}, {"minutes": 30}, {"hours": 2}, {"hours": 24}])
 
 
 class Trade(RuleBasedStateMachine):
@@ -56,14 +56,17 @@ class Trade(RuleBasedStateMachine):
         self.wishes: dict[str, tuple[str, Sequence[tuple[str, int]], Key]] = {}
         self.touched: set[str] = set()
 
-    @initialize(target=orders, stock=stocks, wanted=st.lists(wishes, min_size=2, max_size=5))
-    def open(self, stock: list[int], wanted: list[list[tuple[str, int]]]) -> Any:
+    @initialize(target=orders, stock=stocks, wanted=st.lists(wishes, min_size=2, max_size=5), done=st.integers(0, 2))
+    def open(self, stock: list[int], wanted: list[list[tuple[str, int]]], done: int) -> Any:
         for sku, (price, currency) in PRICES.items():
             self.shop.sell(sku, price, currency=currency)
         for sku, quantity in zip(PRICES, stock, strict=True):
             self.move(Kind.PURCHASE, sku, quantity, f"opening {sku}")
         placed = [self._place("ann", lines, Key(f"opening {i}", str(lines))) for i, lines in enumerate(wanted)]
-        return multiple(*[order for order in placed if order])
+        found = [order for order in placed if order]
+        for deliver in (self.deliver_to_first_queue, self.deliver_to_second_queue)[:done]:
+            deliver(found, stranger=False)
+        return multiple(*found)
 
     @rule(target=orders, customer=who, lines=wishes, key=st.integers(0, 30))
     def place(self, customer: str, lines: list[tuple[str, int]], key: int) -> Any:
@@ -87,7 +90,7 @@ class Trade(RuleBasedStateMachine):
         return order_id
 
     @rule(some=st.lists(orders, min_size=1, max_size=5), stranger=st.integers(0, 9).map(lambda i: i == 0))
-    def deliver_to_first_queue(self, some: list[str], stranger: bool) -> None:  # noqa: FBT001 - hypothesis names it
+    def deliver_to_first_queue(self, some: list[str], stranger: bool) -> None:  # noqa: FBT001 - as above
         """Late, early, again, several times in one batch; now and then with an id that is no order."""
         batch = [*some, new_id()] if stranger else some
         assert outcome(lambda: self.shop.allocate(*batch)) == outcome(lambda: self.books.decide(batch))
@@ -120,11 +123,12 @@ class Trade(RuleBasedStateMachine):
     def adjust(self, sku: str, change: int, key: int) -> None:
         self.move(Kind.ADJUSTMENT, sku, change, str(key), reason="counted")
 
-    @rule(order=orders, line=st.integers(0, 5), quantity=st.integers(1, 4), key=st.integers(0, 30))
-    def bring_back(self, order: str, line: int, quantity: int, key: int) -> None:
-        """From an order that has shipped it, or not yet, or not as much; of a sku that it may not have."""
+    @rule(order=orders, units=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=4))
+    def bring_back(self, order: str, units: list[tuple[int, int]]) -> None:
+        """Return (line, quantity) after another, from an order that has shipped them, or not yet, or not as many."""
         ordered = [*self.books.orders[order].quantities, "A"]
-        self.move(Kind.RETURN, ordered[line % len(ordered)], quantity, str(key), order_id=order)
+        for line, quantity in units:
+            self.move(Kind.RETURN, ordered[line % len(ordered)], quantity, new_id(), order_id=order)
 
     @rule(kind=st.sampled_from(Kind), order=st.none() | st.builds(new_id))
     def move_for_nobody(self, kind: Kind, order: str | None) -> None:
@@ -160,8 +164,27 @@ class Trade(RuleBasedStateMachine):
     def tick(self, moment: Mapping[str, float]) -> None:
         self.clock.tick(**moment)
 
-    @rule()
-    def relay(self) -> None:
+    @rule(pick=st.integers(0, 9), then=st.sampled_from(["sweep", "prune", "relay", "place"]))
+    def reach(self, pick: int, then: str) -> None:
+        """Turn the clock to the very moment at which something ends or begins, and do what may then be done."""
+        if moments := sorted(at for at in self.books.deadlines(then) if at >= self.clock.now):
+            self.clock.now = moments[pick % len(moments)]
+        if then == "sweep":
+            self.sweep()
+        elif then == "prune":
+            self.prune()
+        elif then == "relay":
+            self.relay(seconds=0, taking="up")
+        else:
+            for wish in list(self.wishes.values()):
+                self._place(*wish)
+
+    @rule(seconds=st.sampled_from([0, 10, 30, 31]), taking=st.sampled_from(["up", "up", "deaf", None]))
+    def relay(self, seconds: int, taking: str | None) -> None:
+        """Relay some time later, when the wires are up again, or half, or still as they were."""
+        self.clock.tick(seconds=seconds)
+        if taking:
+            self.wire.taking = dict.fromkeys(Topic, taking)
         assert self.shop.relay() == self.books.relay()
 
     @rule()
@@ -252,9 +275,7 @@ class Trade(RuleBasedStateMachine):
 
     def drain(self) -> None:
         """Let the wires be up and every queue run empty, newest first; then all must be decided and shown."""
-        self.wire.taking = dict.fromkeys(Topic, "up")
-        self.clock.tick(minutes=1)
-        self.relay()
+        self.relay(seconds=31, taking="up")
         self.deliver_to_first_queue(self._tasks(Topic.PLACED), stranger=False)
         self.deliver_to_second_queue(self._tasks(Topic.CONFIRMED), stranger=False)
         assert self.shop.store.backlog().number == 0

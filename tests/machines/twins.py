@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -42,8 +42,14 @@ class StockViews(Twins):
         self.history: list[StockLevel] = []
         self.newest: dict[str, StockLevel] = {}
 
-    @rule(minutes=st.sampled_from([0, 0.5, 1, 29, 30, 60, 150]), sku=st.sampled_from("AB"), shipped=few)
+    @rule(minutes=st.sampled_from([0, 0.5, 1, 20, 30, 40, 60, 150]), sku=st.sampled_from("AB"), shipped=few)
     def decide(self, minutes: float, sku: str, shipped: int) -> None:
+        """Let stock change some time later, and its record arrive at once."""
+        self.decide_silently(minutes, sku, shipped)
+        self.write([0])
+
+    @rule(minutes=st.sampled_from([0, 1, 30, 60]), sku=st.sampled_from("AB"), shipped=few)
+    def decide_silently(self, minutes: float, sku: str, shipped: int) -> None:
         """Let stock change some time later; its record is on its way."""
         self.clock.tick(minutes=minutes)
         held = self.newest.get(sku) or level(sku, 0)
@@ -55,8 +61,9 @@ class StockViews(Twins):
     @rule(picks=st.lists(st.integers(0, 7), min_size=1, max_size=4))
     def write(self, picks: list[int]) -> None:
         """Any of the records at once; 0 is the newest."""
-        self.both(lambda view: view.write([self.history[-1 - pick % len(self.history)] for pick in picks]))
-        self.both(lambda view: sorted(view.levels(), key=_sku))
+        records = [self.history[-1 - pick % len(self.history)] for pick in picks]
+        self.both(lambda view: view.write(records))
+        self.read({one.sku for one in records})
 
     @precondition(lambda self: self.history)
     @rule(pick=st.integers(0, 7), instead=st.integers(0, 7))
@@ -65,15 +72,19 @@ class StockViews(Twins):
         seen = self.history[-1 - pick % len(self.history)]
         others = [None, *(one for one in self.history if one.sku == seen.sku)]
         self.both(lambda view: view.replace([(seen, others[-1 - instead % len(others)])]))
-        self.both(lambda view: sorted(view.levels(), key=_sku))
+        self.read({seen.sku})
 
-    @rule(minutes=st.integers(0, 130))
-    def read(self, minutes: int) -> None:
-        """Read each sku and a page of all, now or later."""
-        now = self.clock() + timedelta(minutes=minutes)
-        for sku in "ABC":
-            self.both(lambda view, sku=sku: view.read(sku, now))
-        self.both(lambda view: sorted((one.level.sku, one.sold_last_hour) for one in view.page(10, now)))
+    def read(self, skus: Collection[str]) -> None:
+        """Read skus now and later, within the hour and after it."""
+        for minutes in (0, 20, 45, 60):
+            now = self.clock() + timedelta(minutes=minutes)
+            for sku in skus:
+                self.both(lambda view, sku=sku, now=now: view.read(sku, now))
+
+    @rule()
+    def list_all(self) -> None:
+        self.both(lambda view: sorted(view.levels(), key=_sku))
+        self.both(lambda view: sorted((one.level.sku, one.sold_last_hour) for one in view.page(10, self.clock())))
 
 
 class ItemStores(Twins):

@@ -24,7 +24,7 @@ def trade(view: Any = MemoryStockView) -> Trade:
 
 
 def test_trade_in_memory() -> None:
-    run(trade, examples=150)
+    run(trade, examples=300)
 
 
 def test_the_machine_finds_a_promise_that_is_never_released(monkeypatch: pytest.MonkeyPatch) -> None:
