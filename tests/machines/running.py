@@ -1,4 +1,7 @@
-"""How machines are run: a few examples, the same each time; or many new ones, TRADEPOST_EXAMPLES=1000 of each."""
+"""How machines are run: over a few examples, or, with TRADEPOST_EXAMPLES=1000, over so many new ones of each.
+
+The few are the same for the same code, as long as the same modules are loaded: hypothesis takes constants from them.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_trade_in_memory() -> None:
 def test_the_machine_finds_a_promise_that_is_never_released(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ledger, "release", lambda *_: None)
 
-    breaks(trade, examples=50)
+    breaks(trade, examples=1000)
 
 
 def test_the_machine_finds_a_version_that_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_the_machine_finds_a_version_that_is_passed_over(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Ledger, "_change", twice)
 
-    breaks(trade, examples=50)
+    breaks(trade, examples=1000)
 
 
 class Forgetful(MemoryStockView):
@@ -55,4 +55,4 @@ class Forgetful(MemoryStockView):
 
 
 def test_the_machine_finds_a_view_that_goes_back() -> None:
-    breaks(lambda: trade(Forgetful), examples=50)
+    breaks(lambda: trade(Forgetful), examples=1000)
