@@ -86,3 +86,28 @@ def test_a_guessed_secret_opens_nothing(shop: Shop) -> None:
     assert client(shop, "dynamodb", assumed).scan(TableName=table)["Items"]
     guessed = client(shop, "dynamodb", {**assumed, "SecretAccessKey": "guessed"})
     assert denied(guessed.scan, TableName=table)
+
+
+def test_who_lists_dead_letters_takes_none_away(shop: Shop) -> None:
+    sqs, queues = as_function(shop, "ListDeadLettersFunction", "sqs"), shop.info.resources
+    for name in ("OrdersDeadLetters", "ShippingDeadLetters", "ProjectionFailures"):
+        assert "Messages" not in sqs.receive_message(QueueUrl=queues[name])
+        assert denied(sqs.delete_message, QueueUrl=queues[name], ReceiptHandle="1")
+        assert denied(sqs.purge_queue, QueueUrl=queues[name])
+    assert denied(sqs.receive_message, QueueUrl=queues["OrdersQueue"])
+    assert denied(sqs.send_message, QueueUrl=queues["OrdersQueue"], MessageBody="1")
+
+
+def test_who_sends_dead_letters_back_decides_no_order_and_who_purges_them_sends_none(shop: Shop) -> None:
+    sends, purges = (credentials(shop, f"{name}DeadLettersFunction") for name in ("Redrive", "Purge"))
+    queues = shop.info.resources
+    assert denied(client(shop, "secretsmanager", sends).get_secret_value, SecretId="tradepost/database")
+    assert denied(client(shop, "sqs", sends).receive_message, QueueUrl=queues["OrdersQueue"])
+    for name in ("OrdersQueue", "ShippingQueue", "OrdersDeadLetters"):
+        assert denied(client(shop, "sqs", purges).send_message, QueueUrl=queues[name], MessageBody="1")
+
+
+def test_who_notes_failures_reads_none(shop: Shop) -> None:
+    dynamodb, tables = as_function(shop, "ProcessOrdersFunction", "dynamodb"), shop.info.resources
+    assert denied(dynamodb.get_item, TableName=tables["FailuresTable"], Key={"id": {"S": "1"}})
+    assert denied(dynamodb.scan, TableName=tables["FailuresTable"])
