@@ -6,6 +6,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import cycle, islice
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from tests.e2e.shop import Shop
 WORKER, POSTGRESQL, STREAM, QUEUES = "worker", "postgresql", "stream's poller", "queues' pollers"
 QUEUES_NUMBER = 2
 TAKES_OVER = "another takes over"
+ON_THE_WAY = {"authorizer", "create_order", "process_orders", "update_stocks", "project_inventory", "relay_outbox"}
+"""The handlers of an order's way; workers of others are idle by then."""
 KINDS = (WORKER, POSTGRESQL, STREAM, QUEUES, WORKER)
 
 
@@ -61,17 +64,15 @@ class Killer:
         return said.count("postgresql is back") == self.killed[POSTGRESQL] and said.count(TAKES_OVER) == pollers
 
     def worker(self) -> None:
-        """Kill a worker of any function that has one."""
-        workers = eventually(lambda: list(self._workers()))
-        function = self._chance.choice(sorted({name for name, _ in workers}))
-        _, process = self._chance.choice([one for one in workers if one[0] == function])
-        self._end(process, f"{WORKER} of {function}")
+        """Kill a worker of any function on an order's way that has one."""
+        eventually(self._kill_a_worker)
 
     def postgresql(self) -> None:
         """Kill PostgreSQL's first process, on which all others depend."""
         eventually(lambda: self.all_are_back)
-        (server,) = (one for one in self._children() if one.name() == "postgres")
-        self._end(server, POSTGRESQL)
+        (server,) = (one for one, _ in self._children() if one.name() == "postgres")
+        server.kill()
+        self.killed[POSTGRESQL] += 1
 
     def stream(self) -> None:
         """Kill the poller of the stream, as far as a task can be killed."""
@@ -85,24 +86,32 @@ class Killer:
         self._process.send_signal(signal.SIGUSR2)
         self.killed[QUEUES] += 1
 
-    def _end(self, process: psutil.Process, name: str) -> None:
-        process.kill()
-        self.killed[name] += 1
+    def _kill_a_worker(self) -> bool:
+        """Kill a worker of some function; False when there is none, or when it ended by itself just now."""
+        workers = list(self._workers())
+        if not workers:
+            return False
+        function = self._chance.choice(sorted({name for name, _ in workers}))
+        _, process = self._chance.choice([one for one in workers if one[0] == function])
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            return False
+        self.killed[f"{WORKER} of {function}"] += 1
+        return True
 
     def _workers(self) -> Iterator[tuple[str, psutil.Process]]:
-        for one in self._children():
-            words = one.cmdline()
-            if "awslambdaric" in words:
-                yield words[-1].split(".")[1], one
+        for one, words in self._children():
+            _, _, handler = words[-1].partition("handlers.")
+            if (name := handler.removesuffix(".handler")) in ON_THE_WAY:
+                yield name, one
 
-    def _children(self) -> Iterator[psutil.Process]:
-        """Yield the living child processes."""
+    def _children(self) -> Iterator[tuple[psutil.Process, list[str]]]:
+        """Yield the living child processes and their command lines."""
         for one in self._process.children():
-            try:
-                if one.status() != psutil.STATUS_ZOMBIE and one.cmdline():
-                    yield one
-            except psutil.NoSuchProcess:
-                continue
+            with suppress(psutil.NoSuchProcess):
+                if words := one.cmdline():
+                    yield one, words
 
     def _orders(self) -> int:
         """Return how many orders there are; while PostgreSQL is away, none are placed."""

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.xdist_group("e2e")
 
 KILLS, SEED = (int(os.environ.get(f"TRADEPOST_{name}", value)) for name, value in (("KILLS", 4), ("SEED", 1)))
 EXCERPT = ROOT / "local" / "data" / "online-retail-excerpt.csv"
-ROWS, TIMES = 150, 10
+ROWS, TIMES = 100, 10
 """So many rows of the excerpt are a short run; a long one without a file of its own takes the excerpt so often."""
 UNFORESEEN = ("unexpected error", "the batch failed as a whole")
 IN_A_HURRY = "TRADEPOST_KILLS" not in os.environ
