@@ -25,7 +25,7 @@ class Context:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     log_group_name: str = "/aws/lambda/function"
     log_stream_name: str = "2026/11/20/[$LATEST]stream"
-    remaining: int = 10_000
+    remaining: int = 50_000
 
     def get_remaining_time_in_millis(self) -> int:
         """Return how long the invocation may still take."""

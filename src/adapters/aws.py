@@ -1,7 +1,7 @@
 """AWS clients: one session, short timeouts, few retries with jitter.
 
-A call takes at most TRIES times CONNECT + READ seconds, below every function's timeout. Calls that fail are
-tried again here and nowhere above.
+A call takes at most LONGEST seconds, below every function's timeout. Calls that fail are tried again here and
+nowhere above.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CONNECT, READ, TRIES = 1.0, 3.0, 2
+LONGEST = TRIES * (CONNECT + READ) + 1.0
+"""Botocore waits for up to a second between two tries ("Retries", standard mode)."""
 PARALLEL = 8
 """Connections that a client keeps open, and the most calls at once that an adapter makes."""
 

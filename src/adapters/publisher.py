@@ -6,12 +6,12 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters import aws
 from domain.outbox import Topic, Written
 
 if TYPE_CHECKING:
@@ -28,6 +28,15 @@ STREAM_BATCH = 500
 WAITS = (0.05, 0.4)
 """Most seconds before what AWS refused is sent for the second, and for the third and last time."""
 
+PATIENCE = 2.0
+"""Seconds that a topic's calls of one send may take; then none begins, so that a queue which hangs, or is slow, takes
+no time from the topics behind it."""
+
+
+def longest(topics: int) -> float:
+    """Return the most seconds that a send to so many topics takes: each one's last call begins in time, and hangs."""
+    return topics * (PATIENCE + aws.LONGEST) + sum(WAITS)
+
 
 class Answer(NamedTuple):
     """What became of a batch: the ids that were taken, and the messages that may be taken another time."""
@@ -41,7 +50,7 @@ class AwsPublisher:
 
     The part of a batch that AWS refuses in a call that succeeds is sent again, after waits of random length ("full
     jitter", AWS Architecture Blog, "Exponential Backoff And Jitter"). Calls that fail are the clients' own to retry.
-    What is not delivered is logged and stays in the outbox for a relay.
+    What is not delivered is logged and stays in the outbox for a relay. A send ends within `longest`.
     """
 
     def __init__(
@@ -53,6 +62,7 @@ class AwsPublisher:
         *,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sqs = sqs
         self._kinesis = kinesis
@@ -60,28 +70,36 @@ class AwsPublisher:
         self._stream = stream
         self._sleep = sleep
         self._uniform = uniform
+        self._clock = clock
 
     def send(self, messages: Sequence[Written]) -> Collection[int]:
         """Send all; return the ids of those delivered."""
-        delivered, refused = self._send_once(messages)
-        for longest in WAITS:
+        spent = dict.fromkeys(Topic, 0.0)
+        delivered, refused = self._send_once(messages, spent)
+        for most in WAITS:
             if not refused:
                 break
-            self._sleep(self._uniform(0, longest))
-            more, refused = self._send_once(refused)
+            self._sleep(self._uniform(0, most))
+            more, refused = self._send_once(refused, spent)
             delivered = {*delivered, *more}
         for topic, number in Counter(one.message.topic for one in refused).items():
             logger.warning("refused by %s, left to the relay: %d messages", topic, number)
         return delivered
 
-    def _send_once(self, messages: Sequence[Written]) -> Answer:
+    def _send_once(self, messages: Sequence[Written], spent: dict[Topic, float]) -> Answer:
+        """Send all to topics that have not used up their time; `spent` is the time of each, and grows."""
         delivered: set[int] = set()
         refused: list[Written] = []
         for topic in Topic:
             of_topic = [one for one in messages if one.message.topic is topic]
             size, send = (STREAM_BATCH, self._to_stream) if topic is Topic.EVENTS else (QUEUE_BATCH, self._to_queue)
-            for batch in _batches(of_topic, size):
-                answer = _attempt(send, topic, batch)
+            for start in range(0, len(of_topic), size):
+                if spent[topic] >= PATIENCE:
+                    logger.warning("%s is slow, left to the relay: %d messages", topic, len(of_topic) - start)
+                    break
+                began = self._clock()
+                answer = _attempt(send, topic, of_topic[start : start + size])
+                spent[topic] += self._clock() - began
                 delivered.update(answer.delivered)
                 refused += answer.refused
         return Answer(delivered, refused)
@@ -115,9 +133,3 @@ def _attempt(send: Callable[[Sequence[Written]], Answer], topic: Topic, batch: S
     except (BotoCoreError, ClientError, KeyError):
         logger.warning("not sent to %s, left to the relay: %d messages", topic, len(batch), exc_info=True)
         return Answer([], [])
-
-
-def _batches(messages: Sequence[Written], size: int) -> Iterator[list[Written]]:
-    rest = iter(messages)
-    while batch := list(islice(rest, size)):
-        yield batch

@@ -15,7 +15,7 @@ from json import JSONEncoder
 from typing import Protocol
 
 from domain.errors import Unavailable
-from domain.ports import Clock
+from domain.ports import Clock, MoreTime
 
 _compact = JSONEncoder(separators=(",", ":")).encode
 RELAY_AGE = timedelta(seconds=30)
@@ -108,13 +108,14 @@ def deliver(written: Sequence[Written], outbox: Outbox, publisher: Publisher) ->
             outbox.forget(delivered)
 
 
-def relay(outbox: Outbox, publisher: Publisher, clock: Clock, *, limit: int = 500) -> int:
+def relay(outbox: Outbox, publisher: Publisher, clock: Clock, more_time: MoreTime, *, limit: int = 500) -> int:
     """Try once to send everything that was left behind, `limit` at a time; return how many were delivered.
 
-    What cannot be delivered waits for the next relay and holds up nothing behind it.
+    What cannot be delivered, or what there is no more time for, waits for the next relay. The former holds up nothing
+    behind it.
     """
     written_before, total, last = clock() - RELAY_AGE, 0, 0
-    while (done := outbox.relay(publisher, written_before, limit, last)).last:
+    while more_time() and (done := outbox.relay(publisher, written_before, limit, last)).last:
         total += done.delivered
         last = done.last
     return total

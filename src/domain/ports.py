@@ -12,5 +12,8 @@ Clock = Callable[[], datetime]
 NewId = Callable[[], str]
 """Returns a new UUIDv7 (RFC 9562) in its canonical text form: unique, and ordered by time."""
 
+MoreTime = Callable[[], bool]
+"""Says whether there is time for another round of some work."""
+
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """That form. Python's UUID() reads others too, of which PostgreSQL refuses some."""

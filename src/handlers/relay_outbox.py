@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from adapters.system import now
 from domain.outbox import relay
+from handlers.rounds import more_time
 from handlers.telemetry import count, logger
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
@@ -21,9 +23,9 @@ MOST_PRUNED = 10_000
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:
-    """Relay until nothing old is left; return how many were sent and how many wait."""
-    relayed = relay(decisions(), publisher(), now)
+def handler(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Relay until nothing old or no time is left; return how many were sent and how many wait."""
+    relayed = relay(decisions(), publisher(), now, partial(more_time, context))
     backlog = decisions().backlog()
     decisions().prune(now(), MOST_PRUNED)
     count("OutboxRelayed", relayed)

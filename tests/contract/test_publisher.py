@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from adapters.memory.others import MemoryPublisher
-from adapters.publisher import AwsPublisher
+from adapters.publisher import PATIENCE, AwsPublisher
 from domain.outbox import Message, Topic, Written
 from tests.cloud import Cloud
 from tests.shop import Shop
@@ -292,3 +292,49 @@ def test_an_order_whose_queue_is_gone_is_relayed_when_it_is_back(aws: OnAws) -> 
 
     assert aws.arrived()[Topic.PLACED] == [{"order_id": order.id}]
     assert shop.store.backlog().number == 0
+
+
+class Hanging(Moody):
+    """SQS and Kinesis, of which SQS takes its time, by a clock of its own."""
+
+    def __init__(self, seconds: float, *errors: Exception | None) -> None:
+        super().__init__(*errors, times=0)
+        self._seconds = seconds
+        self.time = 0.0
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 - boto3's names
+        self.time += self._seconds
+        return super().send_message_batch(QueueUrl=QueueUrl, Entries=Entries)
+
+    def publisher(self) -> AwsPublisher:
+        queues = {Topic.PLACED: "queue", Topic.CONFIRMED: "queue"}
+        return AwsPublisher(self, self, queues, "stream", clock=lambda: self.time)  # type: ignore[arg-type] # a stand-in
+
+
+def test_a_queue_that_hangs_is_asked_once_a_send_and_the_others_get_theirs(said: pytest.LogCaptureFixture) -> None:
+    hanging = Hanging(6, ReadTimeoutError(endpoint_url="https://queue"), ReadTimeoutError(endpoint_url="https://queue"))
+
+    delivered = hanging.publisher().send(written(*[Topic.PLACED] * 90, *[Topic.CONFIRMED] * 90, *[Topic.EVENTS] * 3))
+
+    assert set(delivered) == {181, 182, 183}
+    assert (hanging.sizes, hanging.time) == ([10, 10, 3], 12)
+    assert "placed is slow, left to the relay: 80 messages" in said.text
+
+
+def test_a_slow_queue_gets_what_it_takes_within_its_time() -> None:
+    """Whatever it answers: what hundreds of calls need may be more than an invocation has."""
+    hanging = Hanging(PATIENCE * 0.4)
+
+    delivered = hanging.publisher().send(written(*[Topic.PLACED] * 90, *[Topic.EVENTS] * 3))
+
+    assert len(delivered) == 33
+    assert hanging.sizes == [10, 10, 10, 3]
+
+
+def test_refusals_do_not_prolong_a_send() -> None:
+    """The second try of what was refused comes from the same time."""
+    hanging = Hanging(PATIENCE * 0.6)
+    hanging._times = sys.maxsize
+
+    assert len(hanging.publisher().send(written(*[Topic.PLACED] * 20))) == 14
+    assert hanging.sizes == [10, 10]

@@ -12,6 +12,7 @@ from adapters.memory.others import MemoryPublisher
 from adapters.system import now
 from domain.outbox import RELAY_AGE
 from tests.cloud import Cloud
+from tests.events import Context
 from tests.shop import Shop, level
 
 LONG_AGO = timedelta(hours=1)
@@ -54,6 +55,13 @@ def test_more_than_one_round_is_relayed(invoke: Any, shop: Shop) -> None:
         writer.place(("TEA", 1))
 
     assert invoke("relay_outbox", {}) == {"relayed": 520, "waiting": 0}
+
+
+def test_a_relay_that_may_not_see_the_end_of_a_round_begins_none(invoke: Any, shop: Shop) -> None:
+    left_behind(shop).place(("TEA", 1))
+
+    assert invoke("relay_outbox", {}, Context(remaining=36_000)) == {"relayed": 0, "waiting": 2}
+    assert invoke("relay_outbox", {}, Context(remaining=37_000)) == {"relayed": 2, "waiting": 0}
 
 
 def test_what_cannot_be_sent_waits(invoke: Any, shop: Shop, rewire: Any, capsys: Any) -> None:

@@ -24,10 +24,10 @@ from tests.simulation.variants import Variant
 from tests.simulation.world import World
 
 FUNCTIONS = {
-    "create_order": 10,
-    "cancel_order": 10,
-    "receive_stock": 10,
-    "adjust_stock": 10,
+    "create_order": 28,
+    "cancel_order": 18,
+    "receive_stock": 18,
+    "adjust_stock": 18,
     "delete_product": 10,
     "update_product": 10,
     "process_orders": 30,
@@ -111,7 +111,8 @@ def _modules(
         messages.AwsPublisher = partial(
             AwsPublisher,
             sleep=lambda seconds: world().sleep(seconds),
-            uniform=lambda *ends: world().random.uniform(*ends),  # noqa: PLW0108 - there is no world yet
+            clock=lambda: world().time.timestamp(),  # noqa: PLW0108 - there is no world yet
+            uniform=lambda *ends: world().random.uniform(*ends),  # noqa: PLW0108 - as above
         )
         idempotency: Any = importlib.import_module("handlers.http.idempotency")
         idempotency.client = lambda _: None

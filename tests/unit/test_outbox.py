@@ -10,7 +10,7 @@ import pytest
 from domain.errors import Unavailable
 from domain.orders.order import Status
 from domain.outbox import RELAY_AGE, Backlog, Topic, Written, deliver, relay
-from tests.shop import NOON, Shop
+from tests.shop import NOON, Shop, always
 
 
 def test_what_was_delivered_leaves_the_outbox(shop: Shop) -> None:
@@ -98,8 +98,21 @@ def test_a_relay_goes_on_in_rounds_until_little_is_left(shop: Shop) -> None:
     shop.publisher.down = False
     shop.clock.tick(minutes=1)
 
-    assert relay(shop.store, shop.publisher, shop.clock, limit=4) == 10
+    assert relay(shop.store, shop.publisher, shop.clock, always, limit=4) == 10
     assert shop.store.backlog().number == 0
+
+
+def test_a_relay_begins_no_round_that_it_may_not_end(shop: Shop) -> None:
+    """Who dies in a round sends all of it again."""
+    shop.publisher.down = True
+    for _ in range(5):
+        shop.place(("TEA", 1))
+    shop.publisher.down = False
+    shop.clock.tick(minutes=1)
+    answers = iter([True, True, False])
+
+    assert relay(shop.store, shop.publisher, shop.clock, lambda: next(answers), limit=3) == 6
+    assert shop.store.backlog().number == 4
 
 
 def test_what_cannot_be_sent_is_tried_once_a_relay_and_holds_up_nothing(shop: Shop) -> None:
@@ -116,7 +129,7 @@ def test_what_cannot_be_sent_is_tried_once_a_relay_and_holds_up_nothing(shop: Sh
         def send(self, messages: Sequence[Written]) -> Collection[int]:
             return [one.id for one in messages if one.id != oldest]
 
-    assert relay(shop.store, Picky(), shop.clock, limit=1) == 9
+    assert relay(shop.store, Picky(), shop.clock, always, limit=1) == 9
     assert list(shop.store.outbox) == [oldest]
 
 

@@ -12,6 +12,7 @@ import pytest
 from adapters.letters import HELD
 from adapters.postgres.database import CONNECT_TIMEOUT
 from adapters.postgres.migrations import all_migrations, fingerprint
+from adapters.publisher import longest
 from domain.identity.accounts import Standing
 from domain.identity.enrolling import LEASE, LIFE
 from handlers.http.routes import ROUTES
@@ -179,6 +180,27 @@ def test_writers_know_the_stream_and_the_queues_that_they_write_to(module: str, 
 
     assert ("STREAM_NAME" in given) == (module != "sweep_orders"), "a sweep sends tasks alone"
     assert given & {"ORDERS_QUEUE_URL", "SHIPPING_QUEUE_URL"} == queues
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "create_order", "cancel_order", "receive_stock", "adjust_stock", "purge_dead_letters", "process_orders",
+        "update_stocks",
+    ],
+)  # fmt: skip
+def test_what_is_committed_is_answered_for_though_neither_queues_nor_stream_answer(module: str) -> None:
+    """With 5 s for all else, and before API Gateway's 30 s are over; who dies would call undone what is done."""
+    topics = len(variables(module) & {"ORDERS_QUEUE_URL", "SHIPPING_QUEUE_URL", "STREAM_NAME"})
+
+    assert longest(topics) + 5 <= handlers()[module]["Timeout"] <= 30
+
+
+@pytest.mark.parametrize("module", ["relay_outbox", "sweep_orders"])
+def test_a_round_fits_into_an_invocation_that_first_tries_twice_to_reach_the_database(module: str) -> None:
+    from handlers.rounds import ROUND  # noqa: PLC0415 - handlers are imported when a test needs them
+
+    assert handlers()[module]["Timeout"] >= ROUND + 2 * CONNECT_TIMEOUT
 
 
 RESOURCES = {
