@@ -24,11 +24,14 @@ MOST_PRUNED = 10_000
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Relay until nothing old or no time is left; return how many were sent and how many wait."""
-    relayed = relay(decisions(), publisher(), now, partial(more_time, context))
+    """Relay until nothing old or no time is left; return how many were sent and how many still wait.
+
+    What waits is told first: nobody else tells it when the rest fails.
+    """
     backlog = decisions().backlog()
-    decisions().prune(now(), MOST_PRUNED)
-    count("OutboxRelayed", relayed)
     count("OutboxWaiting", backlog.number)
     count("OutboxLag", backlog.age(now()).total_seconds(), unit=MetricUnit.Seconds)
-    return {"relayed": relayed, "waiting": backlog.number}
+    relayed = relay(decisions(), publisher(), now, partial(more_time, context))
+    count("OutboxRelayed", relayed)
+    decisions().prune(now(), MOST_PRUNED)
+    return {"relayed": relayed, "waiting": decisions().backlog().number}

@@ -177,7 +177,7 @@ def test_cancelling_an_order(price: Price, call: Call, warehouse: Shop) -> None:
 
 
 def test_relaying(price: Price, invoke: Any, shop: Shop) -> None:
-    """A round takes 500 messages; one more finds nothing. Then what waits is counted, and old keys are dropped."""
+    """A round takes 500 messages; one more finds nothing. What waits is counted before and after, and old keys are dropped."""
 
     def of(messages: int, topic: Topic) -> Cost:
         with shop.store.transaction() as tx:
@@ -187,15 +187,15 @@ def test_relaying(price: Price, invoke: Any, shop: Shop) -> None:
 
     found = {(messages, topic.value): of(messages, topic) for topic in Topic for messages in (1, 10, 500)}
     assert found == {
-        (1, "placed"): (10, {"SendMessageBatch": 1}),
-        (10, "placed"): (10, {"SendMessageBatch": 1}),
-        (500, "placed"): (10, {"SendMessageBatch": 50}),
-        (1, "confirmed"): (10, {"SendMessageBatch": 1}),
-        (10, "confirmed"): (10, {"SendMessageBatch": 1}),
-        (500, "confirmed"): (10, {"SendMessageBatch": 50}),
-        (1, "events"): (10, {"PutRecords": 1}),
-        (10, "events"): (10, {"PutRecords": 1}),
-        (500, "events"): (10, {"PutRecords": 1}),
+        (1, "placed"): (11, {"SendMessageBatch": 1}),
+        (10, "placed"): (11, {"SendMessageBatch": 1}),
+        (500, "placed"): (11, {"SendMessageBatch": 50}),
+        (1, "confirmed"): (11, {"SendMessageBatch": 1}),
+        (10, "confirmed"): (11, {"SendMessageBatch": 1}),
+        (500, "confirmed"): (11, {"SendMessageBatch": 50}),
+        (1, "events"): (11, {"PutRecords": 1}),
+        (10, "events"): (11, {"PutRecords": 1}),
+        (500, "events"): (11, {"PutRecords": 1}),
     }
 
 

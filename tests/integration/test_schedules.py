@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from adapters.memory.others import MemoryPublisher
+from adapters.postgres.decisions import PostgresDecisions
 from adapters.system import now
+from domain.errors import Unavailable
 from domain.outbox import RELAY_AGE
 from tests.cloud import Cloud
 from tests.events import Context
@@ -71,8 +73,26 @@ def test_what_cannot_be_sent_waits(invoke: Any, shop: Shop, rewire: Any, capsys:
     assert invoke("relay_outbox", {}) == {"relayed": 1, "waiting": 1}
 
     told = metrics(capsys)
-    assert (told["OutboxRelayed"], told["OutboxWaiting"]) == (1, 1)
+    assert (told["OutboxRelayed"], told["OutboxWaiting"]) == (1, 2)
     assert LONG_AGO.total_seconds() <= told["OutboxLag"] < 2 * LONG_AGO.total_seconds()
+
+
+def test_what_waits_is_told_though_relaying_fails(
+    invoke: Any, shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """By an error, or by Lambda at the end of its time."""
+    left_behind(shop).place(("TEA", 1))
+
+    def lost(*_: Any) -> Any:
+        raise Unavailable("the database does not answer in time")
+
+    monkeypatch.setattr(PostgresDecisions, "relay", lost)
+    with pytest.raises(Unavailable):
+        invoke("relay_outbox", {})
+
+    told = metrics(capsys)
+    assert (told["OutboxWaiting"], "OutboxRelayed" in told) == (2, False)
+    assert told["OutboxLag"] >= LONG_AGO.total_seconds()
 
 
 def test_an_empty_outbox_has_no_lag(invoke: Any, shop: Shop, capsys: Any) -> None:
