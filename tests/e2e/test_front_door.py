@@ -74,7 +74,7 @@ def test_a_customer_is_no_admin(shop: Shop, customer: Person) -> None:
 def test_a_slash_at_the_end_leads_to_the_path_without_it_and_to_no_data(shop: Shop, customer: Person) -> None:
     for caller in (shop.public, customer):
         for method, route, _ in ROUTES:
-            path = route.replace("{sku}", "85123A").replace("{id}", "1")
+            path = route.format(sku="85123A", id="1", queue="orders")
             answer = caller(method, f"{path}/?limit=2")
             assert (answer.status_code, answer.content) == (308, b""), (method, path, answer.text)
             assert answer.headers["Location"] == f"{path}?limit=2"
