@@ -20,6 +20,7 @@ from domain.orders.order import Line, Order, Status
 from domain.orders.placing import PlaceOrder, cancel_order, get_order, place_order
 from domain.orders.sweeping import Swept, sweep_orders
 from domain.outbox import Topic, relay
+from domain.ports import MoreTime
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -160,9 +161,9 @@ class Shop:
         """Do what the relay's schedule does."""
         return relay(self.store, self.publisher, self.clock, always)
 
-    def sweep(self, limit: int = 500) -> Swept:
+    def sweep(self, limit: int = 500, more_time: MoreTime = always) -> Swept:
         """Do what the sweep's schedule does."""
-        return sweep_orders(self.store, self.publisher, self.clock, limit=limit)
+        return sweep_orders(self.store, self.publisher, self.clock, more_time, limit=limit)
 
     def level(self, sku: str = "TEA") -> StockLevel:
         """Return a sku's stock as decided."""

@@ -15,6 +15,7 @@ from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, OpenOrders, Order, Summary
 from domain.outbox import Message, Outbox, Written
+from domain.ports import NO_ID
 
 
 class Transaction(Protocol):
@@ -35,9 +36,11 @@ class Transaction(Protocol):
     def lock_orders(self, ids: Collection[str]) -> Sequence[Order]:
         """Lock and return those orders that exist, by id."""
 
-    def lock_open_orders(self, since: datetime, before: datetime, limit: int) -> Sequence[Summary]:
+    def lock_open_orders(self, since: datetime, before: datetime, limit: int, after: str = NO_ID) -> Sequence[Summary]:
         """Lock and return up to `limit` open orders, last changed from `since` on and before `before`, oldest first.
 
+        Of those changed at the very time `since` only the ids behind `after` count, so that a page can begin where
+        another ended.
         Waits for nobody: orders that somebody else has locked are passed over.
         """
 

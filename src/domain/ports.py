@@ -17,3 +17,5 @@ MoreTime = Callable[[], bool]
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """That form. Python's UUID() reads others too, of which PostgreSQL refuses some."""
+NO_ID = "00000000-0000-0000-0000-000000000000"
+"""Before every id, and none itself (RFC 9562, section 5.9)."""

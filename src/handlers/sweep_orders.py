@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adapters.system import now
 from domain.orders.sweeping import sweep_orders
+from handlers.rounds import more_time
 from handlers.telemetry import count, logger
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
@@ -21,9 +23,13 @@ ADVICE = (
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, int]:
-    """Sweep once; `stuck_too` in the event sends those again, too. Return how many were sent and how many are stuck."""
-    swept = sweep_orders(decisions(), publisher(), now, stuck_too=event.get("stuck_too") is True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Sweep once; `stuck_too` in the event sends those again, too.
+
+    Return of how many the task was written to the outbox, from where it is sent, and how many are stuck.
+    """
+    more, stuck_too = partial(more_time, context), event.get("stuck_too") is True
+    swept = sweep_orders(decisions(), publisher(), now, more, stuck_too=stuck_too)
     count("OrdersResent", swept.resent)
     count("OrdersStuck", swept.stuck.number)
     if swept.stuck.number:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -170,6 +170,23 @@ def test_orders_of_one_time_come_by_id(decisions: Any) -> None:
     assert [one.id for one in decisions.open_orders(LATER, 10).oldest] == [one.id for one in orders]
     with decisions.transaction() as tx:
         assert [one.id for one in tx.lock_open_orders(NOON, LATER, 10)] == [one.id for one in orders]
+
+
+def test_open_orders_are_locked_from_where_others_ended(decisions: Any) -> None:
+    """In the midst of those of one time, and then all of later ones."""
+    of_noon, of_later = [order() for _ in range(3)], [order(at=NOON + timedelta(seconds=9)) for _ in range(2)]
+    insert(decisions, *of_later, *of_noon)
+    ids = [one.id for one in (*of_noon, *of_later)]
+
+    def behind(at: datetime, order_id: str, limit: int = 10) -> list[int]:
+        with decisions.transaction() as tx:
+            return [ids.index(one.id) for one in tx.lock_open_orders(at, LATER, limit, order_id)]
+
+    assert behind(NOON, ids[0]) == [1, 2, 3, 4]
+    assert behind(NOON, ids[0], limit=1) == [1]
+    assert behind(NOON, ids[2]) == [3, 4]
+    assert behind(NOON + timedelta(seconds=9), ids[3]) == [4]
+    assert behind(NOON + timedelta(seconds=9), ids[4]) == []
 
 
 def test_open_orders_are_counted_and_the_oldest_named(decisions: Any) -> None:

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from adapters.system import now
+from domain.orders.order import Status
 from domain.outbox import Message, Topic
 from tests.cloud import unique
 from tests.events import caller, failures, kinesis, sqs
@@ -177,7 +178,7 @@ def test_cancelling_an_order(price: Price, call: Call, warehouse: Shop) -> None:
 
 
 def test_relaying(price: Price, invoke: Any, shop: Shop) -> None:
-    """A round takes 500 messages; one more finds nothing. What waits is counted before and after, and old keys are dropped."""
+    """A round takes 500 messages; one more finds nothing. What waits is counted before and after; old keys go."""
 
     def of(messages: int, topic: Topic) -> Cost:
         with shop.store.transaction() as tx:
@@ -197,6 +198,30 @@ def test_relaying(price: Price, invoke: Any, shop: Shop) -> None:
         (10, "events"): (11, {"PutRecords": 1}),
         (500, "events"): (11, {"PutRecords": 1}),
     }
+
+
+def test_sweeping(price: Price, invoke: Any, warehouse: Shop) -> None:
+    """A page takes 500 orders; one more finds nothing. Then the stuck ones are counted."""
+
+    def of(orders: int) -> Cost:
+        wanted = [order(("SKU-001", 1), at=now() - timedelta(hours=1)) for _ in range(orders)]
+        with warehouse.store.transaction() as tx:
+            for one in wanted:
+                tx.insert_order(one)
+        cost = price(lambda: swept(invoke("sweep_orders", {}), orders))
+        with warehouse.store.transaction() as tx:
+            tx.save_orders([one.to(Status.CANCELLED, now()) for one in wanted])
+        return cost
+
+    assert {orders: of(orders) for orders in (1, 10, 500)} == {
+        1: (9, {"SendMessageBatch": 1}),
+        10: (9, {"SendMessageBatch": 1}),
+        500: (9, {"SendMessageBatch": 50}),
+    }
+
+
+def swept(answer: Mapping[str, int], orders: int) -> None:
+    assert answer == {"resent": orders, "stuck": 0}
 
 
 def relayed(answer: Mapping[str, int], messages: int) -> None:

@@ -137,6 +137,15 @@ def test_stuck_orders_are_sent_again_when_somebody_asks_for_it(
     ]
 
 
+def test_more_than_one_page_is_swept_as_long_as_there_is_time(invoke: Any, shop: Shop) -> None:
+    late = Shop(shop.store, shop.products, MemoryPublisher(), lambda: now() - LONG_AGO)
+    for _ in range(510):
+        late.place(("TEA", 1))
+
+    assert invoke("sweep_orders", {}, Context(remaining=36_000)) == {"resent": 0, "stuck": 0}
+    assert invoke("sweep_orders", {}) == {"resent": 510, "stuck": 0}
+
+
 def test_a_sweep_that_finds_nothing_says_so(invoke: Any, shop: Shop, log: Any, capsys: Any) -> None:
     assert invoke("sweep_orders", {}) == {"resent": 0, "stuck": 0}
     assert metrics(capsys) == {"OrdersResent": 0, "OrdersStuck": 0}

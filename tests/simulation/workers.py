@@ -34,7 +34,7 @@ FUNCTIONS = {
     "update_stocks": 30,
     "project_inventory": 60,
     "relay_outbox": 50,
-    "sweep_orders": 50,
+    "sweep_orders": 300,
     "redrive_dead_letters": 25,
     "purge_dead_letters": 25,
     "reconcile": 300,

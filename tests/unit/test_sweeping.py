@@ -88,15 +88,36 @@ def test_orders_that_have_come_to_their_end_are_left_alone(shop: Shop) -> None:
     assert len(shop.publisher.sent) == sent
 
 
-def test_the_oldest_are_sent_first_and_a_run_has_its_end(shop: Shop) -> None:
+def of_five_times(shop: Shop) -> list[str]:
+    """Return the ids of ten orders, two of each of five times, that have waited long enough."""
     orders = []
     for _ in range(5):
-        orders.append(shop.place(("TEA", 1)).id)
+        orders += [shop.place(("TEA", 1)).id for _ in range(2)]
         shop.clock.tick(minutes=1)
     shop.clock.tick(minutes=40)
+    return orders
 
-    assert shop.sweep(limit=3).resent == 3
-    assert [one["order_id"] for one in shop.sent(Topic.PLACED)[5:]] == orders[:3]
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 5, 10])
+def test_all_are_sent_oldest_first_a_limited_number_at_once(shop: Shop, limit: int) -> None:
+    """Those of one time, too, when a page ends between them."""
+    orders = of_five_times(shop)
+
+    assert shop.sweep(limit=limit).resent == 10
+    assert [one["order_id"] for one in shop.sent(Topic.PLACED)[10:]] == orders
+
+
+def test_a_sweep_ends_with_its_time_and_reports_all_the_same(shop: Shop) -> None:
+    stuck = shop.place(("TEA", 1)).id
+    shop.clock.tick(hours=2)
+    orders = of_five_times(shop)
+    answers = iter([True, True, False])
+
+    swept = shop.sweep(3, lambda: next(answers))
+
+    assert swept.resent == 6
+    assert [one.id for one in swept.stuck.oldest] == [stuck]
+    assert [one["order_id"] for one in shop.sent(Topic.PLACED)[11:]] == orders[:6]
 
 
 def test_twenty_stuck_orders_are_named_and_all_counted(shop: Shop) -> None:

@@ -15,6 +15,7 @@ from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, OpenOrders, Order, Status, Summary
 from domain.outbox import Backlog, Message, Publisher, Relayed, Written
+from domain.ports import NO_ID
 
 
 @dataclass
@@ -57,9 +58,9 @@ class MemoryTransaction:
         """Return those orders that exist, by id."""
         return [self._tables.orders[one] for one in sorted(set(ids)) if one in self._tables.orders]
 
-    def lock_open_orders(self, since: datetime, before: datetime, limit: int) -> Sequence[Summary]:
+    def lock_open_orders(self, since: datetime, before: datetime, limit: int, after: str = NO_ID) -> Sequence[Summary]:
         """Return up to `limit` open orders, last changed from `since` on and before `before`, oldest first."""
-        return [order for order in _open(self._tables, before) if order.updated_at >= since][:limit]
+        return [one for one in _open(self._tables, before) if (one.updated_at, one.id) > (since, after)][:limit]
 
     def lock_stock(self, skus: Collection[str]) -> Sequence[StockLevel]:
         """Return the levels of those skus that have one, by sku."""

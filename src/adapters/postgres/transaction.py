@@ -14,7 +14,7 @@ from domain.inventory.movement import Kind, Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Line, Order, Reason, Status, Summary
 from domain.outbox import Message, Written
-from domain.ports import ID
+from domain.ports import ID, NO_ID
 
 SUMMARY = (
     "id::text AS told, customer_id, status, reason, currency, total_minor, line_count, placed_at, updated_at, version"
@@ -88,12 +88,12 @@ class PostgresTransaction:
         ).fetchall()
         return with_lines(self._connection, [order(row) for row in rows])
 
-    def lock_open_orders(self, since: datetime, before: datetime, limit: int) -> Sequence[Summary]:
+    def lock_open_orders(self, since: datetime, before: datetime, limit: int, after: str = NO_ID) -> Sequence[Summary]:
         """Lock and return up to `limit` open orders, last changed from `since` on and before `before`, oldest first."""
         rows = self._connection.execute(
-            f"SELECT {SUMMARY} FROM orders WHERE {OPEN} AND updated_at >= %s AND updated_at < %s"
+            f"SELECT {SUMMARY} FROM orders WHERE {OPEN} AND (updated_at, id) > (%s, %s) AND updated_at < %s"
             " ORDER BY updated_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
-            [since, before, limit],
+            [since, after, before, limit],
         ).fetchall()
         return [order(row) for row in rows]
 
