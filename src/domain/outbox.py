@@ -79,7 +79,7 @@ class Outbox(Protocol):
     """The messages of committed transactions that are not known to be delivered."""
 
     def forget(self, ids: Collection[int]) -> None:
-        """Remove delivered messages; unknown ids are fine."""
+        """Remove delivered messages; unknown ids are fine. Raises Unavailable, and then logs what stays."""
 
     def relay(self, publisher: Publisher, written_before: datetime, limit: int, after: int = 0) -> Relayed:
         """Send up to `limit` messages numbered above `after`, written before that time; forget those delivered.

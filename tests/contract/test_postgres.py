@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -14,14 +15,14 @@ import pytest
 
 from adapters.memory.others import MemoryPublisher
 from adapters.postgres.arrays import array
-from adapters.postgres.database import Database
+from adapters.postgres.database import Database, Server
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from domain.errors import Conflict, Unavailable
 from domain.idempotency import Key
 from domain.inventory.movement import Kind, Movement
 from domain.orders.order import Status
-from domain.outbox import Message, Topic, Written
+from domain.outbox import Message, Topic, Written, deliver
 from tests.shop import NOON, Shop, key, level, new_id, order
 from tests.together import together
 
@@ -305,6 +306,19 @@ def test_a_relay_that_dies_leaves_its_messages_to_the_next(shop: Shop) -> None:
         shop.store.relay(Dying(), NOON + timedelta(minutes=1), 10)
 
     assert shop.store.backlog().number == 1
+
+
+def test_what_was_sent_and_cannot_be_forgotten_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Else everything might go out twice and nobody would know why."""
+    nowhere = PostgresDecisions(Database("inventory", lambda: Server("127.0.0.1", 1, "nobody", "-"), "disable"))
+    logger = logging.getLogger("adapters.postgres.decisions")
+    logger.addHandler(caplog.handler)
+    try:
+        deliver([Written(7, order().message())], nowhere, MemoryPublisher())
+    finally:
+        logger.removeHandler(caplog.handler)
+
+    assert "sent and not forgotten, to be sent again by the relay: 1 messages" in caplog.text
 
 
 def test_a_sweep_passes_over_orders_that_somebody_has_in_hand(shop: Shop, another: Connect) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,10 +25,13 @@ from adapters.postgres.transaction import (
     with_lines,
 )
 from domain.decisions import Transaction
+from domain.errors import Unavailable
 from domain.inventory.movement import Movement
 from domain.inventory.stock import StockLevel
 from domain.orders.order import Event, OpenOrders, Order, Status, Summary
 from domain.outbox import Backlog, Message, Publisher, Relayed, Topic, Written
+
+logger = logging.getLogger(__name__)
 
 
 class PostgresDecisions:
@@ -105,7 +109,13 @@ class PostgresDecisions:
 
     def forget(self, ids: Collection[int]) -> None:
         """Remove delivered messages; unknown ids are fine."""
-        self._database.execute("DELETE FROM outbox WHERE id = ANY(%s::bigint[])", [array(ids)])
+        try:
+            self._database.execute("DELETE FROM outbox WHERE id = ANY(%s::bigint[])", [array(ids)])
+        except Unavailable:
+            logger.warning(
+                "sent and not forgotten, to be sent again by the relay: %d messages", len(ids), exc_info=True
+            )
+            raise
 
     def relay(self, publisher: Publisher, written_before: datetime, limit: int, after: int = 0) -> Relayed:
         """Send up to `limit` messages numbered above `after`, written before that time; forget those delivered."""
