@@ -38,7 +38,8 @@ def reconcile(
 ) -> Reconciliation:
     """Compare both sides sku by sku, PAGE at a time; with `repair` the view then follows the decisions.
 
-    A level decided less than `grace` ago may still be on its way and is no difference yet.
+    A level decided less than `grace` ago may still be on its way and is no difference yet. One that was never decided
+    is a difference at once.
     """
     compared, repaired, lasting = 0, list[Difference](), list[Difference]()
     for number, found in _compared(store, view, clock() - grace):
@@ -61,10 +62,10 @@ def _compared(store: Decisions, view: StockView, settled: datetime) -> Iterator[
         shown.update(level.sku for level in seen)
         decided = {level.sku: level for level in store.levels_of([level.sku for level in seen])}
         pairs = [Difference(level.sku, decided.get(level.sku), level) for level in seen]
-        yield len(decided), [one for one in pairs if not _agree(one) and _since(one) <= settled]
+        yield len(decided), [one for one in pairs if not _agree(one) and _outlives(one, settled)]
     for page in _pages(store):
         missing = [Difference(level.sku, level, None) for level in page if level.sku not in shown]
-        yield len(missing), [one for one in missing if _since(one) <= settled]
+        yield len(missing), [one for one in missing if _outlives(one, settled)]
 
 
 def _repair(differences: Sequence[Difference], store: Decisions, view: StockView) -> Collection[str]:
@@ -90,10 +91,9 @@ def _figures(level: StockLevel) -> tuple[int, ...]:
     return level.on_hand, level.allocated, level.shipped_total, level.version
 
 
-def _since(one: Difference) -> datetime:
-    """Return since when both sides could agree."""
-    (level, *_) = [level for level in (one.decided, one.projected) if level]
-    return level.updated_at
+def _outlives(one: Difference, settled: datetime) -> bool:
+    """Say whether both sides could agree by now. What was never decided is not on its way, whatever time it shows."""
+    return one.decided is None or one.decided.updated_at <= settled
 
 
 def _order(one: Difference) -> tuple[bool, str]:
