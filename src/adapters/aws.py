@@ -36,12 +36,19 @@ PARALLEL = 8
 BULK = {"dynamodb", "kinesis", "sqs"}
 """Services that get many records of our own making; botocore need not look at each before AWS does."""
 THROTTLED = {
+    "KMS.ThrottlingException",
+    "KMSThrottlingException",
+    "KmsThrottled",
     "LimitExceededException",
+    "OverLimit",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
 }
+"""DynamoDB, Kinesis, Cognito and Secrets Manager say it alike, SQS and KMS by names of their own."""
 
 
 @contextmanager
