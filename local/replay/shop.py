@@ -15,8 +15,8 @@ import aiohttp
 from local.replay.accounts import Accounts
 from local.state import LocalError
 
-ATTEMPTS = 16
-"""About half a minute: a worker that died in the middle holds the key until the function's timeout, 10 s."""
+ATTEMPTS = 32
+"""More than a minute: a worker that died in the middle holds the key until the function's timeout, 28 s."""
 LONGEST_PAUSE = 5.0
 TIMEOUT = aiohttp.ClientTimeout(total=40)
 """Beyond the 30 s after which API Gateway answers 503."""

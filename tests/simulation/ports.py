@@ -26,7 +26,7 @@ from tests.simulation.world import World
 
 SETTINGS = ("deadlock_timeout = '1h'", "lock_timeout = 0", "statement_timeout = 0", "synchronous_commit = off")
 """Time is the world's: PostgreSQL's own limits would depend on the machine."""
-IN_PROGRESS = 10_000
+IN_PROGRESS = 28_000
 """Milliseconds after which an answer in progress counts as given up: the functions' timeout."""
 
 
