@@ -32,8 +32,12 @@ class Unread:
 Refuse = Callable[[Mapping[int, Unread], "LambdaContext"], Collection[int]]
 """Takes what cannot be parsed, by position; returns those that need not come again."""
 
-RESERVE = 8_000
-"""Milliseconds that one item alone and noting what failed may take: a lock is waited for 5 s, a note 2 s."""
+RESERVE = 13_000
+"""Milliseconds that one item alone and noting what failed may take: 5 s for one lock, 3 s of work, 5 s for notes.
+
+An item that waits for several locks in a row, or whose statement takes its 20 s, is not covered: it ends with the
+function.
+"""
 
 
 class WholeBatchProcessor(BatchProcessor, Generic[T]):
@@ -62,13 +66,19 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
                 items[position] = self._parse(self._to_batch_type(record, event_type=self.event_type))
             except Exception as error:
                 self._errors[position] = error
-        if self._errors and self._refuse:
-            unread = {position: Unread(self.records[position], error) for position, error in self._errors.items()}
-            for position in self._refuse(unread, self.lambda_context):
-                del self._errors[position]
+        unread = dict(self._errors)
         if items:
             self._do(items)
+        if unread and self._refuse:
+            self._give_up(unread, self._refuse)
         self._position = -1
+
+    def _give_up(self, unread: Mapping[int, Exception], refuse: Refuse) -> None:
+        """Give up what cannot be parsed, up to the first item that failed: a stream comes again from there."""
+        first = min(self._errors.keys() - unread.keys(), default=len(self.records))
+        found = {position: Unread(self.records[position], unread[position]) for position in unread if position < first}
+        for position in refuse(found, self.lambda_context):
+            del self._errors[position]
 
     def _do(self, items: Mapping[int, T]) -> None:
         """Do all items, by their positions, at once; if that cannot be, each alone."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LOW_STOCK, NAMED = 10, 20
 """A sku is reported when it has at most LOW_STOCK units left; one line names up to NAMED of them."""
+BURIED_AT_ONCE, NEEDED = 10, 15_000
+"""Records that one call takes, and the milliseconds that it and the notes afterwards may need: 8 s and 5 s."""
 
 
 def _project(items: Sequence[StockLevel | OrderStep]) -> Mapping[int, Exception]:
@@ -55,10 +57,21 @@ def _report(items: Sequence[StockLevel | OrderStep], levels: Sequence[StockLevel
 
 
 def _bury(unread: Mapping[int, Unread], context: LambdaContext) -> Collection[int]:
-    """Put records that cannot be read among the dead letters, so that their shard goes on; return which are there."""
-    found = [_poison(one, context) for one in unread.values()]
-    arrived = poison_letters().send(found)
-    buried = [position for index, position in enumerate(unread) if index in arrived]
+    """Put records that cannot be read among the dead letters, so that their shard goes on; return which are there.
+
+    Those that there is no time for come again, and so do all behind one that could not be put there.
+    """
+    buried: list[int] = []
+    positions = list(unread)
+    for start in range(0, len(positions), BURIED_AT_ONCE):
+        some = positions[start : start + BURIED_AT_ONCE]
+        if context.get_remaining_time_in_millis() < NEEDED:
+            logger.warning("no time left to bury records", number=len(unread) - len(buried))
+            break
+        arrived = poison_letters().send([_poison(unread[position], context) for position in some])
+        buried += [position for index, position in enumerate(some) if index in arrived]
+        if len(arrived) < len(some):
+            break
     for position in buried:
         logger.error(
             "record dead-lettered", record=identifier(unread[position].record), exc_info=unread[position].error

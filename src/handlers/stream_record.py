@@ -34,7 +34,7 @@ def stream_record(record: KinesisStreamRecord) -> StockLevel | OrderStep:
             updated_at=_time(body),
         )
     if body["type"] == "order":
-        return OrderStep(_text(body, "order_id", ID), Status(body["status"]), _time(body))
+        return OrderStep(_text(body, "order_id", ID), _status(body), _time(body))
     raise _wrong("type")
 
 
@@ -52,8 +52,18 @@ def _whole(body: Mapping[str, Any], name: str) -> int:
     return found
 
 
+def _status(body: Mapping[str, Any]) -> Status:
+    try:
+        return Status(body["status"])
+    except ValueError:
+        raise _wrong("status") from None
+
+
 def _time(body: Mapping[str, Any]) -> datetime:
-    at = datetime.fromisoformat(body["at"])
+    try:
+        at = datetime.fromisoformat(body["at"])
+    except ValueError:
+        raise _wrong("at") from None
     if at.tzinfo is None or at.year not in YEARS:
         raise _wrong("at")
     return at.astimezone(UTC)

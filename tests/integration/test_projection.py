@@ -144,6 +144,22 @@ def test_a_letter_says_why_its_record_cannot_be_read(invoke: Any, letters: Lette
     assert datetime.fromisoformat(letter["at"]) >= NOW
 
 
+@pytest.mark.parametrize("wrong", [{"status": "card 4111"}, {"at": "card 4111"}], ids=range(2))
+def test_why_quotes_nothing_that_was_sent(invoke: Any, letters: Letters, wrong: Any) -> None:
+    invoke("project_inventory", kinesis({**step(), **wrong}))
+
+    (letter,) = letters()
+    assert (letter["error"], letter["message"]) == ("InvalidInput", f"not a record of ours: {next(iter(wrong))}")
+
+
+def test_records_that_there_is_no_time_to_bury_come_again(invoke: Any, sku: str, letters: Letters) -> None:
+    answer = invoke("project_inventory", kinesis(stock(sku), b"not json"), Context(remaining=14_999))
+
+    assert failures(answer) == ["s1"]
+    assert seen(sku) == (1, 100)
+    assert letters() == []
+
+
 def test_letters_are_counted(invoke: Any, letters: Letters, capsys: pytest.CaptureFixture[str]) -> None:
     invoke("project_inventory", kinesis(b"1", b"2", b"3"))
 
