@@ -25,7 +25,7 @@ NEEDED = 5_000
 
 def attempt(record: str, error: Exception, context: LambdaContext) -> Attempt:
     """Return what is kept of a record's failure, without what somebody sent."""
-    kind, words = type(error).__qualname__, story(error)[:WORDS]
+    kind, words = type(error).__qualname__, story(error)[:WORDS].encode(errors="replace").decode()
     return Attempt(record, kind, words, context.function_name, context.aws_request_id, now())
 
 

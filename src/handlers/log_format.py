@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 QUOTING = {"botocore", "psycopg", "pydantic_core"}
 """Libraries whose errors quote what they were given: passwords, codes, the values of a row."""
+PLACES = ("connection", "endpoint")
+"""What tells of hosts and users; only the log does."""
 
 
 class Formatter(LambdaPowertoolsFormatter):
@@ -39,17 +41,18 @@ def _traceback(error: BaseException) -> Iterator[str]:
 
 
 def story(error: BaseException) -> str:
-    """Return in one line the words of an exception and of what it came from."""
+    """Return in one line the words of an exception and of what it came from, without hosts and users."""
     last, *causes = _chain(error)
-    return "; ".join([_words(last), *(f"from {type(one).__qualname__}: {_words(one)}" for one in causes)])
+    said = [f"from {type(one).__qualname__}: {_words(one, unsaid=PLACES)}" for one in causes]
+    return "; ".join([_words(last, unsaid=PLACES), *said])
 
 
-def _words(error: BaseException) -> str:
+def _words(error: BaseException, *, unsaid: Collection[str] = ()) -> str:
     library = type(error).__module__.partition(".")[0]
     if library not in QUOTING:
         return str(error)
     told: dict[str, Any] = {"botocore": _of_aws, "psycopg": _of_postgres, "pydantic_core": _of_pydantic}[library](error)
-    return ", ".join(f"{name} {value}" for name, value in told.items() if value)
+    return ", ".join(f"{name} {value}" for name, value in told.items() if value and name not in unsaid)
 
 
 def _of_aws(error: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.dynamodb.failures import DynamoFailures
+from domain.errors import Unavailable
 from domain.letters.failures import Attempt, Failure
 from tests.cloud import DYNAMODBS, Cloud
 from tests.shop import NOON
@@ -79,3 +80,12 @@ def test_what_cannot_be_reached_is_not_asked_again_and_again(takes: int, most: i
         DynamoFailures(dynamodb, "table", parallel=8).record([attempt(f"m{i}") for i in range(100)])  # type: ignore[arg-type] # a stand-in
 
     assert takes < dynamodb.asked <= most
+
+
+def test_when_time_is_up_no_more_is_noted() -> None:
+    dynamodb = Unreachable(100)
+
+    with pytest.raises(Unavailable):
+        DynamoFailures(dynamodb, "table", noting=0).record([attempt(f"m{i}") for i in range(100)])  # type: ignore[arg-type] # as above
+
+    assert dynamodb.asked == 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import psycopg
 import pytest
 from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 
@@ -13,7 +14,7 @@ from adapters.memory.others import MemoryFailures
 from domain.errors import Unavailable
 from domain.letters.failures import Failure
 from handlers import failing
-from handlers.batch import RESERVE, WholeBatchProcessor
+from handlers.batch import RESERVE, Unread, WholeBatchProcessor
 from tests.events import Context, failures, sqs
 
 
@@ -131,9 +132,9 @@ def test_items_that_no_time_is_left_for_come_back(noted: MemoryFailures) -> None
 
     work.meanwhile = take_seven_seconds  # the batch itself takes as long
 
-    assert run(work, "bad", "a", "b", "c", "d", context=context) == ["m0", "m3", "m4"]
-    assert work.done == ["a", "b"]
-    assert noted.find(["m3"]) == {}
+    assert run(work, "bad", "a", "b", "c", "d", context=context) == ["m0", "m2", "m3", "m4"]
+    assert work.done == ["a"]
+    assert set(noted.find(["m2"])) == {"m2"}
     assert context.remaining < RESERVE
 
 
@@ -148,3 +149,41 @@ def test_a_part_that_fails_on_the_way_is_not_asked_for_every_item(noted: MemoryF
 
     assert run(work, "bad", "a", "down", "b", "c") == ["m0", "m2", "m3", "m4"]
     assert work.asked == [["bad", "a", "down", "b", "c"], ["bad"], ["a"], ["down"]]
+
+
+def test_a_note_can_be_written_whatever_an_error_quotes() -> None:
+    error, context = LookupError("there is no order \ud800"), Context()
+
+    assert failing.attempt("m0", error, context).message == "there is no order ?"  # type: ignore[arg-type] # as above
+
+
+def test_notes_tell_no_hosts_and_users(noted: MemoryFailures) -> None:
+    error = Unavailable("the database does not answer")
+    error.__cause__ = psycopg.OperationalError('connection to "db.internal" failed for user "tradepost"')
+
+    run(Work(bad=error), "bad")
+
+    assert noted.find(["m0"])["m0"].last.message == "the database does not answer; from OperationalError: "
+
+
+def test_what_cannot_be_read_is_given_up_after_the_work_and_before_the_first_that_failed(
+    noted: MemoryFailures,
+) -> None:
+    """A stream comes again from its lowest failure: what is behind it would be given up twice."""
+    given: list[int] = []
+    work = Work(down=Unavailable("busy"))
+
+    def refuse(unread: Mapping[int, Unread], _: Any) -> Collection[int]:
+        assert work.asked
+        given.extend(unread)
+        return list(unread)
+
+    def parse(record: Any) -> str:
+        return str(json.loads(record.body)["word"])
+
+    event = sqs({}, {"word": "down"}, {})
+    processor = WholeBatchProcessor(EventType.SQS, parse, work, refuse)
+    answer = process_partial_response(event=event, record_handler=parse, processor=processor, context=Context())  # type: ignore[arg-type] # as above
+
+    assert failures(answer) == ["m1", "m2"]
+    assert given == [0]

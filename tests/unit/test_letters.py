@@ -318,3 +318,10 @@ def test_who_looks_does_not_disturb_who_holds(desk: Desk) -> None:
     with desk.letters.hold(Queue.ORDERS, 100):
         assert desk.purge(Queue.ORDERS) == Purged(0, [], [], 0)
     assert desk.purge(Queue.ORDERS).letters == 1
+
+
+@pytest.mark.parametrize("shard", ["\ud800", "x" * 3000, None], ids=range(3))
+def test_a_notice_that_names_no_place_is_known_by_its_own_id(shard: str | None) -> None:
+    said = {"KinesisBatchInfo": {"shardId": shard, "startSequenceNumber": "49"}}
+
+    assert Letter("letter-1", json.dumps(said), NOON, 1).failed_as == "letter-1"

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from adapters.aws import PARALLEL, available
+from domain.errors import Unavailable
 from domain.letters.failures import Attempt, Failure
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT = timedelta(days=15)
+NOTING = 3.0
+"""Seconds in which rounds of writes begin; one that has begun takes 2 s at most."""
 READ = 100
 """Most keys of one BatchGetItem."""
 SAID = ("error", "message", "function", "request_id")
@@ -22,16 +26,20 @@ SAID = ("error", "message", "function", "request_id")
 class DynamoFailures:
     """The failures in one table, keyed by `id`; at most `parallel` writes at once."""
 
-    def __init__(self, client: DynamoDBClient, table: str, parallel: int = PARALLEL) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, parallel: int = PARALLEL, noting: float = NOTING) -> None:
         self._client = client
         self._table = table
         self._parallel = parallel
+        self._noting = noting
 
     def record(self, attempts: Sequence[Attempt]) -> None:
-        """Note the attempts: one alone, then the others side by side, until one cannot be noted."""
+        """Note the attempts: one alone, then the others side by side, until one cannot be noted, or time is up."""
+        end = monotonic() + self._noting
         for attempt in attempts[:1]:
             self._note(attempt)
         for some in _some(attempts[1:], self._parallel):
+            if monotonic() >= end:
+                raise Unavailable("no time left to note failures")
             with ThreadPoolExecutor(len(some)) as threads:
                 list(threads.map(self._note, some))
 

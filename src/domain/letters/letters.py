@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from domain.ports import ID
 WHY = ("event_id", "error", "message", "function", "request_id")
 KEY_LENGTH = range(1, 257)
 """Characters of a stream record's partition key."""
+PLACE = re.compile(r"shardId-[0-9]{1,20}:[0-9]{1,128}")
+"""A stream record's shard and sequence number."""
 
 
 class Queue(StrEnum):
@@ -61,7 +64,8 @@ class Letter:
         said = self.said
         batch = said.get("KinesisBatchInfo")
         if isinstance(batch, dict):
-            return f"{batch.get('shardId')}:{batch.get('startSequenceNumber')}"
+            place = f"{batch.get('shardId')}:{batch.get('startSequenceNumber')}"
+            return place if PLACE.fullmatch(place) else self.id
         return self.id
 
     def failure(self) -> Failure | None:
