@@ -6,7 +6,8 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,3 +143,12 @@ def kinesis(*bodies: Any) -> dict[str, Any]:
 def failures(answer: Any) -> list[str]:
     """Return the ids that a partial batch response names."""
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+
+def said(records: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Return what a stream's records say; what other tests wrote there that is not JSON says nothing."""
+    found = []
+    for one in records:
+        with suppress(ValueError):
+            found.append(json.loads(one["Data"]))
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cloud import Cloud
-from tests.events import caller
+from tests.events import caller, said
 from tests.integration.conftest import Call
 from tests.shop import Shop, level, product
 
@@ -153,7 +152,7 @@ def test_stock_is_received_and_streamed(call: Call, shop: Shop, ministack: Cloud
     assert (receipt["actor"], receipt["version"]) == ("boss", 2)
     assert receipt["at"].endswith("Z")
     assert shop.stock("TEA") == (15, 0, 0)
-    streamed = [json.loads(one["Data"]) for one in ministack.records(environment["STREAM_NAME"])]
+    streamed = said(ministack.records(environment["STREAM_NAME"]))
     assert streamed[-1]["on_hand"] == 15
 
 
@@ -216,7 +215,7 @@ def test_stock_is_adjusted_and_streamed(call: Call, shop: Shop, ministack: Cloud
     assert adjusted.pop("at").endswith("Z")
     assert adjusted == {"sku": "TEA", "quantity_change": -4, "reason": "broken", "actor": "boss", "version": 2}
     assert shop.stock("TEA") == (6, 0, 0)
-    streamed = [json.loads(one["Data"]) for one in ministack.records(environment["STREAM_NAME"])]
+    streamed = said(ministack.records(environment["STREAM_NAME"]))
     assert (streamed[-1]["on_hand"], streamed[-1]["version"]) == (6, 2)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from domain.orders.order import Status
 from tests.cloud import Cloud
-from tests.events import caller
+from tests.events import caller, said
 from tests.integration.conftest import Call
 from tests.shop import Shop
 
@@ -57,7 +57,7 @@ def test_an_accepted_order_is_in_the_queue_and_on_the_stream(
     order = place(call).body
 
     queued = [json.loads(one["Body"]) for one in ministack.messages(environment["ORDERS_QUEUE_URL"])]
-    streamed = [json.loads(one["Data"]) for one in ministack.records(environment["STREAM_NAME"])]
+    streamed = said(ministack.records(environment["STREAM_NAME"]))
     assert {"order_id": order["id"]} in queued
     assert [one["status"] for one in streamed if one.get("order_id") == order["id"]] == ["PLACED"]
     assert shop.store.backlog().number == 0

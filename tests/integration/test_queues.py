@@ -10,7 +10,7 @@ import pytest
 from domain.orders.order import Status
 from handlers.wiring.failures import failures as known_failures
 from tests.cloud import Cloud
-from tests.events import failures, sqs
+from tests.events import failures, said, sqs
 from tests.shop import Shop, new_id
 
 Invoke = Any
@@ -56,7 +56,7 @@ def test_a_batch_is_shipped(
 
     assert failures(answer) == []
     assert shop.stock("TEA") == (4, 0, 6)
-    streamed = [json.loads(one["Data"]) for one in ministack.records(environment["STREAM_NAME"])]
+    streamed = said(ministack.records(environment["STREAM_NAME"]))
     assert streamed[-1] == {**streamed[-1], "sku": "TEA", "on_hand": 4, "allocated": 0, "shipped_total": 6}
     assert metrics(capsys) == {"OrdersFulfilled": 3}
 

@@ -14,7 +14,7 @@ from adapters.system import now
 from domain.errors import Unavailable
 from domain.outbox import RELAY_AGE
 from tests.cloud import Cloud
-from tests.events import Context
+from tests.events import Context, said
 from tests.shop import Shop, level
 
 LONG_AGO = timedelta(hours=1)
@@ -37,7 +37,7 @@ def test_what_was_left_behind_is_relayed(invoke: Any, shop: Shop, ministack: Clo
 
     for queue in ("ORDERS_QUEUE_URL", "SHIPPING_QUEUE_URL"):
         assert {"order_id": order.id} in [json.loads(one["Body"]) for one in ministack.messages(environment[queue])]
-    streamed = [json.loads(one["Data"]) for one in ministack.records(environment["STREAM_NAME"])]
+    streamed = said(ministack.records(environment["STREAM_NAME"]))
     assert [one["status"] for one in streamed if one.get("order_id") == order.id] == ["PLACED", "CONFIRMED"]
 
 
