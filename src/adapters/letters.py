@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +19,8 @@ from domain.letters.poison import Poison, letter
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_sqs import SQSClient
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +34,8 @@ WAIT = 1
 """Seconds to wait for a letter: a call that waits asks all of SQS's servers, one that does not only some of them."""
 SCANNED = 1000
 """Letters that are looked at to find those that are named."""
+PATIENCE = 10
+"""Seconds for which one call looks for letters: the calls that it makes afterwards need the rest of its time."""
 
 
 class SqsDeadLetters:
@@ -42,37 +48,49 @@ class SqsDeadLetters:
 
     @contextmanager
     def hold(self, queue: Queue, limit: int, ids: Collection[str] | None = None) -> Iterator[Sequence[Letter]]:
-        """Keep up to `limit` letters, or the named ones among the first SCANNED, from everybody else for the block."""
+        """Keep up to `limit` letters, or the named ones among the first SCANNED, from everybody else for the block.
+
+        It looks for PATIENCE seconds at most, and is content with what it has found by then.
+        """
+        ends = time.monotonic() + PATIENCE
         held: dict[str, Letter] = {}
         seen: list[str] = []
         most = limit if ids is None else len(set(ids))
         scanned = limit if ids is None else SCANNED
         try:
-            while len(held) < most and len(seen) < scanned and (page := self._receive(queue, scanned - len(seen))):
+            while len(held) < most and len(seen) < scanned and time.monotonic() < ends:
+                if not (page := self._receive(queue, scanned - len(seen))):
+                    break
                 seen += [one.handle for one in page]
                 held |= {one.id: one for one in page if ids is None or one.id in ids}
             yield list(held.values())
         finally:
             self._show(queue, seen)
 
-    def remove(self, queue: Queue, letters: Collection[Letter]) -> None:
-        """Remove held letters; what cannot be removed is logged and stays."""
-        for some in _tens([one.handle for one in letters]):
-            entries: Any = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(some)]
+    def remove(self, queue: Queue, letters: Collection[Letter]) -> Collection[str]:
+        """Remove held letters; return the ids of those that are gone. What cannot be removed is logged and stays."""
+        gone: set[str] = set()
+        for some in _tens(list(letters)):
+            entries: Any = [{"Id": str(index), "ReceiptHandle": one.handle} for index, one in enumerate(some)]
             try:
                 answer = self._client.delete_message_batch(QueueUrl=self._queues[queue], Entries=entries)
             except (BotoCoreError, ClientError):
                 logger.warning("%d letters of %s stay", len(some), queue, exc_info=True)
                 continue
+            gone.update(some[int(one["Id"])].id for one in answer.get("Successful", []))
             if refused := answer.get("Failed"):
-                logger.warning("%d letters of %s stay", len(refused), queue)
+                logger.warning("%d letters of %s stay: %s", len(refused), queue, _codes(refused, "Code"))
+        return gone
 
-    def waiting(self, queue: Queue) -> int:
-        """Return about how many letters there are."""
-        with available():
+    def waiting(self, queue: Queue) -> int | None:
+        """Return about how many letters there are, or None when SQS does not say."""
+        try:
             found = self._client.get_queue_attributes(
                 QueueUrl=self._queues[queue], AttributeNames=["ApproximateNumberOfMessages"]
             )
+        except (BotoCoreError, ClientError):
+            logger.warning("nobody knows how many letters of %s wait", queue, exc_info=True)
+            return None
         return int(found["Attributes"]["ApproximateNumberOfMessages"])
 
     def _receive(self, queue: Queue, most: int) -> list[Letter]:
@@ -124,8 +142,10 @@ class AwsSources:
             except (BotoCoreError, ClientError):
                 logger.warning("not sent: %d records", len(revived) - len(arrived), exc_info=True)
                 break
-            results = zip(batch, answer["Records"], strict=True)
-            arrived.update(index for index, result in results if not result.get("ErrorCode"))
+            results = answer["Records"]
+            arrived.update(index for index, one in zip(batch, results, strict=True) if not one.get("ErrorCode"))
+            if refused := [one for one in results if one.get("ErrorCode")]:
+                logger.warning("refused: %d records: %s", len(refused), _codes(refused, "ErrorCode"))
         return arrived
 
 
@@ -153,7 +173,7 @@ def send(client: SQSClient, queue: str, bodies: Sequence[str]) -> Collection[int
             break
         arrived.update(int(one["Id"]) for one in answer.get("Successful", []))
         if refused := answer.get("Failed"):
-            logger.warning("refused: %d messages", len(refused))
+            logger.warning("refused: %d messages: %s", len(refused), _codes(refused, "Code"))
     return arrived
 
 
@@ -171,8 +191,13 @@ def _batches(sizes: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _tens(handles: Sequence[str]) -> list[Sequence[str]]:
-    return [handles[start : start + BATCH] for start in range(0, len(handles), BATCH)]
+def _tens(found: Sequence[T]) -> list[Sequence[T]]:
+    return [found[start : start + BATCH] for start in range(0, len(found), BATCH)]
+
+
+def _codes(refused: Iterable[Any], name: str) -> dict[str, int]:
+    """Return AWS's codes of refusal, and how often each came."""
+    return Counter(str(one.get(name)) for one in refused)
 
 
 def _letter(message: Any) -> Letter:

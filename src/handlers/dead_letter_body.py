@@ -22,8 +22,8 @@ class RedriveBody(Body):
     limit: Annotated[int, Field(ge=1, le=MOST)] = 10
 
     def wanted(self, queue: Queue) -> Wanted:
-        """Return which letters are meant."""
-        return Wanted(queue, self.limit, self.ids)
+        """Return which letters are meant. Raises InvalidInput for a limit beside ids."""
+        return _wanted(queue, self)
 
 
 class PurgeBody(Body):
@@ -37,4 +37,10 @@ class PurgeBody(Body):
         """Return which letters are meant. Raises InvalidInput unless it is said in exactly one way."""
         if (self.ids is not None) == self.all:
             raise InvalidInput("say which letters", [FieldProblem("ids", "or all is needed, and not both")])
-        return Wanted(queue, self.limit, self.ids)
+        return _wanted(queue, self)
+
+
+def _wanted(queue: Queue, body: RedriveBody | PurgeBody) -> Wanted:
+    if body.ids is not None and "limit" in body.model_fields_set:
+        raise InvalidInput("say which letters", [FieldProblem("limit", "is for letters that are not named")])
+    return Wanted(queue, body.limit, body.ids)

@@ -16,13 +16,16 @@ from handlers.wiring.database import decisions
 from handlers.wiring.letters import letters
 from handlers.wiring.messages import publisher
 
+LOGGED = 100_000
+"""Characters of a letter that the log keeps: a line of CloudWatch's has less than a megabyte, escapes and all."""
+
 
 @endpoint
 def handler(request: Request) -> Response:
     """Give up to 100 letters up: those named in `ids`, or, with `all`, up to `limit` of those that are there.
 
     An order that still waits for the step that died is rejected as `abandoned`, and its units are freed; one that has
-    gone on meanwhile stays as it is. The log keeps each letter.
+    gone on meanwhile stays as it is. The log keeps each letter, up to 100,000 characters of it.
     """
     caller = request.admin()
     queue = queue_of(request)
@@ -33,10 +36,14 @@ def handler(request: Request) -> Response:
     wanted = read(request, PurgeBody).wanted(queue)
     done = purge(wanted, letters(), tell=tell, store=decisions(), publisher=publisher(), clock=now)
     count("DeadLettersPurged", done.letters)
+    orders = [one.id for one in done.rejected]
+    logger.warning("letters purged", queue=queue, number=done.letters, kept=done.kept, rejected=orders)
     if done.rejected:
         count("OrdersRejected", len(done.rejected), reason=done.rejected[0].reason)
     return Response(HTTPStatus.OK, purged(done))
 
 
 def _tell(letter: Letter, queue: str, caller: Caller) -> None:
-    logger.warning("letter purged", queue=queue, letter=letter.id, body=letter.body, actor=caller.sub)
+    kept, actor = letter.body[:LOGGED], caller.sub
+    whole = len(letter.body) <= LOGGED
+    logger.warning("letter to purge", queue=queue, letter=letter.id, body=kept, whole=whole, actor=actor)

@@ -24,5 +24,5 @@ def handler(request: Request) -> Response:
     queue = queue_of(request)
     done = redrive(read(request, RedriveBody).wanted(queue), letters(), sources())
     count("DeadLettersRedriven", done.sent)
-    logger.info("redriven", queue=queue, number=done.sent, actor=caller.sub)
+    logger.info("redriven", queue=queue, number=done.sent, kept=done.kept, actor=caller.sub)
     return Response(HTTPStatus.OK, redriven(done))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -121,8 +123,9 @@ def test_removed_letters_are_gone_and_the_others_stay(office: Any) -> None:
     died = [office.die(Queue.ORDERS, f"{number}") for number in range(25)]
 
     with office.letters.hold(Queue.ORDERS, 100) as held:
-        office.letters.remove(Queue.ORDERS, [one for one in held if one.id != died[7]])
+        gone = office.letters.remove(Queue.ORDERS, [one for one in held if one.id != died[7]])
 
+    assert set(gone) == {*died} - {died[7]}
     assert [one.id for one in listed(office)] == [died[7]]
 
 
@@ -173,7 +176,7 @@ class Moody:
         self._answer()
         return {
             "Successful": [{"Id": one["Id"]} for one in Entries if "3" not in one["MessageBody"]],
-            "Failed": [{"Id": one["Id"]} for one in Entries if "3" in one["MessageBody"]],
+            "Failed": [{"Id": one["Id"], "Code": "InternalError"} for one in Entries if "3" in one["MessageBody"]],
         }
 
     def put_records(self, *, StreamName: str, Records: list[Any]) -> Any:  # noqa: N803 - as above
@@ -182,13 +185,18 @@ class Moody:
 
     def delete_message_batch(self, **_: Any) -> Any:
         self._answer()
-        return {"Failed": [{"Id": "0"}]}
+        return {"Successful": [{"Id": "1"}], "Failed": [{"Id": "0", "Code": "InternalError"}]}
 
     def change_message_visibility_batch(self, **_: Any) -> None:
         self._answer()
 
+    def get_queue_attributes(self, **_: Any) -> Any:
+        self._answer()
+
     def receive_message(self, **_: Any) -> Any:
         self._answer()
+        said = {"SentTimestamp": "0", "ApproximateReceiveCount": "1"}
+        return {"Messages": [{"MessageId": "1", "Body": "", "Attributes": said, "ReceiptHandle": "handle"}]}
 
     def _answer(self) -> None:
         self.calls += 1
@@ -213,15 +221,32 @@ def test_what_arrived_is_told_apart_from_what_did_not(queue: Queue, error: Excep
     assert moody.calls == 2
 
 
-@pytest.mark.parametrize(("takes", "calls"), [(9, 2), (0, 2)])
-def test_letters_that_cannot_be_removed_stay(takes: int, calls: int) -> None:
+@pytest.mark.parametrize(("takes", "gone"), [(9, {"1", "11"}), (1, {"1"}), (0, set())])
+def test_letters_that_cannot_be_removed_stay(takes: int, gone: set[str]) -> None:
+    """SQS lets go of the second of each call alone."""
     moody: Any = Moody(GONE, takes)
+    letters = [Letter(f"{n}", "", NOON, 1, "handle") for n in range(12)]
 
-    SqsDeadLetters(moody, dict.fromkeys(Queue, "queue")).remove(
-        Queue.ORDERS, [Letter(f"{n}", "", NOON, 1, "handle") for n in range(12)]
-    )
+    assert SqsDeadLetters(moody, dict.fromkeys(Queue, "queue")).remove(Queue.ORDERS, letters) == gone
+    assert moody.calls == 2
 
-    assert moody.calls == calls
+
+def test_how_many_wait_is_no_reason_to_fail() -> None:
+    moody: Any = Moody(GONE, 0)
+
+    assert SqsDeadLetters(moody, dict.fromkeys(Queue, "queue")).waiting(Queue.ORDERS) is None
+
+
+def test_a_search_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue that gives a letter at a time, a second each, is not searched to its end."""
+    seconds = count()
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    moody: Any = Moody(GONE, 1000)
+
+    with SqsDeadLetters(moody, dict.fromkeys(Queue, "queue")).hold(Queue.ORDERS, 1, ["nobody"]) as held:
+        assert held == []
+
+    assert moody.calls < 12
 
 
 def test_a_queue_that_does_not_answer_is_unavailable() -> None:

@@ -79,7 +79,7 @@ def test_of_a_function_that_died_there_is_no_record(call: Call, die: Die) -> Non
 
     answer = call("get_dead_letter", path={"queue": "shipping", "id": letter}, by=BOSS)
 
-    assert (answer.body["failure"], answer.body["why"]) == (None, "no record: the function died")
+    assert (answer.body["failure"], answer.body["why"]) == (None, "no record: the function died, or could not note why")
 
 
 def test_lists_cut_bodies_and_one_letter_is_shown_whole(call: Call, die: Die) -> None:
@@ -121,7 +121,7 @@ def test_redriven_letters_are_messages_again(
 
     answer = act(call, "redrive", {"limit": 11}, queue)
 
-    assert answer.body == {"redriven": 11, "refused": [], "missing": [], "waiting": 1}
+    assert answer.body == {"redriven": 11, "refused": [], "missing": [], "kept": [], "waiting": 1}
     sent = {json.loads(one["Body"])["order_id"] for one in ministack.messages(environment[source])}
     assert sent < set(ids)
     assert len(sent) == 11
@@ -158,13 +158,14 @@ def test_purging_rejects_the_order(
 
     answer = act(call, "purge", {"ids": [letter, "nobody"]})
 
-    assert answer.body == {"purged": 1, "rejected": 1, "missing": ["nobody"], "waiting": 1}
+    assert answer.body == {"purged": 1, "rejected": 1, "missing": ["nobody"], "kept": [], "waiting": 1}
     assert (shop.order(order.id).status, shop.order(order.id).reason) == (Status.REJECTED, "abandoned")
     streamed = json.loads(ministack.records(environment["STREAM_NAME"])[-1]["Data"])
     assert (streamed["order_id"], streamed["reason"]) == (order.id, "abandoned")
     assert [one["id"] for one in listed(call)] == [other]
-    (line,) = [line for line in log() if line["message"] == "letter purged"]
-    assert (line["letter"], json.loads(line["body"]), line["actor"]) == (letter, {"order_id": order.id}, "boss")
+    before, after = [line for line in log() if line["message"] in ("letter to purge", "letters purged")]
+    assert (before["letter"], json.loads(before["body"]), before["actor"]) == (letter, {"order_id": order.id}, "boss")
+    assert (after["number"], after["kept"], after["rejected"]) == (1, [], [order.id])
     assert metrics(capsys) == {"DeadLettersPurged": 1, "OrdersRejected:abandoned": 1}
 
 
@@ -185,8 +186,19 @@ def test_a_letter_of_no_order_is_logged_and_gone(call: Call, die: Die, log: Any)
     die("orders", "not json")
     die("orders", {"order_id": new_id()})
 
-    assert act(call, "purge", {"all": True}).body == {"purged": 2, "rejected": 0, "missing": [], "waiting": 0}
+    answer = act(call, "purge", {"all": True})
+
+    assert answer.body == {"purged": 2, "rejected": 0, "missing": [], "kept": [], "waiting": 0}
     assert "not json" in [line.get("body") for line in log()]
+
+
+def test_the_log_says_how_much_of_a_long_letter_it_keeps(call: Call, die: Die, log: Any) -> None:
+    die("orders", "x" * 100_001)
+
+    act(call, "purge", {"all": True})
+
+    (line,) = [line for line in log() if line["message"] == "letter to purge"]
+    assert (len(line["body"]), line["whole"]) == (100_000, False)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +212,8 @@ def test_a_letter_of_no_order_is_logged_and_gone(call: Call, die: Die, log: Any)
         ("redrive", {"limit": 0}, ["limit"]),
         ("redrive", {"ids": [str(number) for number in range(101)]}, ["ids"]),
         ("redrive", {"all": True}, ["all"]),
+        ("redrive", {"ids": ["1"], "limit": 5}, ["limit"]),
+        ("purge", {"ids": ["1"], "limit": 5}, ["limit"]),
     ],
 )
 def test_what_is_not_said_clearly_is_refused(call: Call, die: Die, what: str, body: Any, fields: list[str]) -> None:

@@ -144,6 +144,15 @@ def test_named_letters_are_moved_and_missing_ones_named(desk: Desk) -> None:
     assert desk.redrive(Queue.ORDERS, second) == Redriven(0, [], [second], 1)
 
 
+def test_what_cannot_be_removed_is_named(desk: Desk) -> None:
+    """The message is sent twice then, which is harmless."""
+    order, letter = desk.placed()
+    desk.letters.stuck = True
+
+    assert desk.redrive(Queue.ORDERS) == Redriven(1, [], [], 1, (letter,))
+    assert desk.purge(Queue.ORDERS) == Purged(0, [desk.order(order)], [], 1, (letter,))
+
+
 def test_what_did_not_arrive_stays_a_letter(desk: Desk) -> None:
     desk.placed()
     desk.sources.down = True

@@ -15,6 +15,7 @@ from adapters.postgres.migrations import all_migrations, fingerprint
 from adapters.publisher import longest
 from domain.identity.accounts import Standing
 from domain.identity.enrolling import LEASE, LIFE
+from domain.letters.poison import LIMIT
 from handlers.http.routes import ROUTES
 from tests.openapi import described
 from tests.template import functions, handlers, of_type, template, variables
@@ -121,6 +122,10 @@ def test_a_message_stays_invisible_for_six_times_as_long_as_its_function_may_run
     for queue, timeout in consumed.items():
         assert queues[queue]["VisibilityTimeout"] >= 6 * timeout, queue
         assert queues[queue]["RedrivePolicy"]["maxReceiveCount"] >= 5, queue
+
+
+def test_the_largest_letter_of_a_stream_record_fits_into_its_queue() -> None:
+    assert of_type("AWS::SQS::Queue")["ProjectionFailures"]["MaximumMessageSize"] > LIMIT
 
 
 def test_a_database_that_does_not_answer_is_given_up_before_the_function_ends() -> None:

@@ -13,11 +13,12 @@ from domain.letters.poison import Poison, letter
 
 
 class MemoryDeadLetters:
-    """The letters of each queue, oldest first; those that somebody holds are kept aside."""
+    """The letters of each queue, oldest first; those that somebody holds are kept aside. While `stuck`, all stay."""
 
     def __init__(self) -> None:
         self._letters: dict[Queue, dict[str, Letter]] = defaultdict(dict)
         self._held: set[str] = set()
+        self.stuck = False
         self._numbers = count(1)
 
     def add(self, queue: Queue, body: str, at: datetime) -> str:
@@ -38,10 +39,13 @@ class MemoryDeadLetters:
         finally:
             self._held -= names
 
-    def remove(self, queue: Queue, letters: Collection[Letter]) -> None:
-        """Remove held letters."""
+    def remove(self, queue: Queue, letters: Collection[Letter]) -> Collection[str]:
+        """Remove held letters; return the ids of those that are gone: none while `stuck`."""
+        if self.stuck:
+            return []
         for one in letters:
             self._letters[queue].pop(one.id, None)
+        return [one.id for one in letters]
 
     def waiting(self, queue: Queue) -> int:
         """Return how many letters nobody holds."""

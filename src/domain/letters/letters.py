@@ -100,11 +100,11 @@ class DeadLetters(Protocol):
         Raises Unavailable.
         """
 
-    def remove(self, queue: Queue, letters: Collection[Letter]) -> None:
-        """Remove held letters. What cannot be removed is logged and stays."""
+    def remove(self, queue: Queue, letters: Collection[Letter]) -> Collection[str]:
+        """Remove held letters; return the ids of those that are gone. What cannot be removed is logged and stays."""
 
-    def waiting(self, queue: Queue) -> int:
-        """Return about how many letters there are. Raises Unavailable."""
+    def waiting(self, queue: Queue) -> int | None:
+        """Return about how many letters there are, or None when that cannot be known now."""
 
 
 class Sources(Protocol):

@@ -12,7 +12,7 @@ from typing import Protocol
 from domain.letters.failures import Attempt
 
 LIMIT = 1_000_000
-"""Bytes of a letter; a queue takes 1,048,576."""
+"""Bytes of a letter; its queue takes some more."""
 KEPT = 700_000
 """Bytes that are kept of data that does not fit in, which base64 makes a third larger."""
 

@@ -39,22 +39,30 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Redriven:
-    """How many letters went back, the ids of those that cannot and of those not there, and about how many wait."""
+    """How many letters went back, the ids of those that cannot and of those not there, and about how many wait.
+
+    `kept` are the ids of those that should be gone and are still there: they did not arrive, or could not be removed.
+    """
 
     sent: int
     refused: Sequence[str]
     missing: Sequence[str]
-    waiting: int
+    waiting: int | None
+    kept: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Purged:
-    """How many letters are gone, which orders that rejected, the ids of those not there, and about how many wait."""
+    """How many letters are gone, which orders that rejected, the ids of those not there, and about how many wait.
+
+    `kept` are the ids of those that could not be removed: purging them again is harmless.
+    """
 
     letters: int
     rejected: Sequence[Order]
     missing: Sequence[str]
-    waiting: int
+    waiting: int | None
+    kept: Sequence[str] = ()
 
 
 def list_letters(wanted: Wanted, letters: DeadLetters, failures: Failures) -> Sequence[Explained]:
@@ -69,7 +77,7 @@ def get_letter(queue: Queue, letter_id: str, letters: DeadLetters, failures: Fai
     """Return one letter. Raises NotFound, for one that somebody else holds right now too."""
     found = list_letters(Wanted(queue, 1, [letter_id]), letters, failures)
     if not found:
-        raise NotFound(f"there is no dead letter {letter_id} of {queue} now")
+        raise NotFound(f"there is no dead letter {letter_id} of {queue} in reach, or somebody holds it now")
     return found[0]
 
 
@@ -92,9 +100,10 @@ def redrive(wanted: Wanted, letters: DeadLetters, sources: Sources) -> Redriven:
         arrived = sources.send_back(wanted.queue, back) if back else []
         if back and not arrived:
             raise Unavailable("nothing could be sent back; try again")
-        letters.remove(wanted.queue, [one.letter for one in back if one.letter.id in arrived])
+        gone = letters.remove(wanted.queue, [one.letter for one in back if one.letter.id in arrived])
+        kept = tuple(one.letter.id for one in back if one.letter.id not in gone)
         missing = _missing(wanted, held)
-    return Redriven(len(arrived), refused, missing, letters.waiting(wanted.queue))
+    return Redriven(len(arrived), refused, missing, letters.waiting(wanted.queue), kept)
 
 
 def purge(
@@ -120,9 +129,10 @@ def purge(
             if named
             else {}
         )
-        letters.remove(wanted.queue, held)
+        gone = letters.remove(wanted.queue, held)
+        kept = tuple(one.id for one in held if one.id not in gone)
         missing = _missing(wanted, held)
-    return Purged(len(held), list(rejected.values()), missing, letters.waiting(wanted.queue))
+    return Purged(len(gone), list(rejected.values()), missing, letters.waiting(wanted.queue), kept)
 
 
 def _missing(wanted: Wanted, held: Sequence[Letter]) -> Sequence[str]:

@@ -15,7 +15,7 @@ from handlers.http.request import Request
 
 SHOWN = 2000
 """Characters of a body that a list shows: a hundred whole letters would not fit into an answer."""
-NO_RECORD = "no record: the function died"
+NO_RECORD = "no record: the function died, or could not note why"
 
 
 class FailureJson(TypedDict):
@@ -31,7 +31,7 @@ class FailureJson(TypedDict):
 
 
 class DeadLetterJson(TypedDict):
-    """A message that no function could work off; `failure` is null when the function died before it could say why."""
+    """A message that no function could work off; `failure` is null when nobody noted why."""
 
     id: str
     queue: Queue
@@ -50,10 +50,15 @@ class DeadLettersJson(TypedDict):
 
 
 class MovedLettersJson(TypedDict):
-    """What became of letters: `missing` are those asked for that are not there, or that somebody else holds."""
+    """What became of letters: `missing` are those asked for that are not there, or that somebody else holds.
+
+    `kept` are still there, since AWS did not take them or did not let them go: try those again. About so many are
+    `waiting`; null when SQS does not say.
+    """
 
     missing: list[str]
-    waiting: int
+    kept: list[str]
+    waiting: int | None
 
 
 class RedrivenJson(MovedLettersJson):
@@ -94,6 +99,7 @@ def redriven(done: Redriven) -> RedrivenJson:
         "redriven": done.sent,
         "refused": list(done.refused),
         "missing": list(done.missing),
+        "kept": list(done.kept),
         "waiting": done.waiting,
     }
 
@@ -104,6 +110,7 @@ def purged(done: Purged) -> PurgedJson:
         "purged": done.letters,
         "rejected": len(done.rejected),
         "missing": list(done.missing),
+        "kept": list(done.kept),
         "waiting": done.waiting,
     }
 
