@@ -132,7 +132,7 @@ class Queues:
     def delete_message_batch(self, QueueUrl: str, Entries: Sequence[Any]) -> Any:  # noqa: N803
         """Forget messages."""
         self._world().queues[QueueUrl].delete([one["ReceiptHandle"] for one in Entries])
-        return {}
+        return {"Successful": Entries}
 
     def change_message_visibility_batch(self, QueueUrl: str, Entries: Sequence[Any]) -> Any:  # noqa: N803
         """Let messages be visible again."""
