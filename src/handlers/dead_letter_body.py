@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from domain.errors import FieldProblem, InvalidInput
 from domain.letters.letters import Queue
@@ -18,6 +18,8 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[
 class RedriveBody(Body):
     """Letters to send back: those named, or some of those that are there."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"limit": 10}]})
+
     ids: Annotated[list[Id], Field(min_length=1, max_length=MOST)] | None = None
     limit: Annotated[int, Field(ge=1, le=MOST)] = 10
 
@@ -28,6 +30,8 @@ class RedriveBody(Body):
 
 class PurgeBody(Body):
     """Letters to give up: those named, or, when it says so, some of those that are there."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"all": True, "limit": 10}]})
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=MOST)] | None = None
     all: bool = False
