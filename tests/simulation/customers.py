@@ -36,6 +36,8 @@ class Operation:
     sku: str = ""
     sent: int = 0
     running: int = 0
+    unheard: int = 0
+    """The last invocation that had begun when an answer was lost: what that one did is not known."""
     status: int = 0
     body: Any = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -45,8 +47,17 @@ class Operation:
         """Whether the answer is final."""
         return bool(self.status)
 
-    def hear(self, answer: Any) -> None:
-        """Take an answer, if it is final: what is done stays done, what was refused may be done when asked again."""
+    def miss(self, latest: int) -> None:
+        """Do without an answer: whoever was refused before and asked again does not know what came of it."""
+        self.unheard = latest
+        if self.status >= REFUSED:
+            self.status, self.body = 0, {}
+
+    def hear(self, answer: Any, number: int) -> None:
+        """Take the answer of an invocation, if it is final: what is done stays done, what was refused need not.
+
+        A refusal says nothing of an invocation whose answer was lost later than this one began.
+        """
         status, body = answer["statusCode"], json.loads(answer["body"] or "{}")
         if status == BROKEN:
             self.problems.append(f"{self.name} was answered with a 500")
@@ -55,7 +66,7 @@ class Operation:
         done = self.answered and self.status < REFUSED
         if done and (status, body.get("id")) != (self.status, self.body.get("id")):
             self.problems.append(f"{self.name} was answered {self.status} and then {status} {body.get('id', '')}")
-        if not done:
+        if not done and (status < REFUSED or number > self.unheard):
             self.status, self.body = status, body
 
 

@@ -201,14 +201,17 @@ class Schedule:
         event = one.request()
         one.sent += 1
         one.running += 1
+        number = self.number + 1
 
         def heard(answer: Any) -> None:
             one.running -= 1
             lost = self.world.faults.on and self.random.random() < 0.1
             if isinstance(answer, Exception):
                 self.problems.append(f"{one.name}: the function raised {answer!r}")
-            elif answer is not None and not lost:
-                one.hear(answer)
+            elif answer is None or lost:
+                one.miss(self.number)
+            else:
+                one.hear(answer, number)
 
         self._invoke(one.module, event, heard, one.name)
 
