@@ -206,6 +206,15 @@ def reconcile(
 def replay(
     file: Annotated[Path, typer.Argument(help="UCI Online Retail CSV, plain or .gz.")],
     stock: Annotated[float, typer.Option(min=0, help="Opening stock as a share of what the file sells.")] = 1.0,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Most seconds in which nothing may move, before the orders and after them.",
+            show_default="60; 240 with messages in queues, 960 with delayed ones",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
     state: StateOption = DEFAULT,
 ) -> None:
@@ -216,7 +225,7 @@ def replay(
 
     from local.replay import replay as run  # noqa: PLC0415
 
-    report = asyncio.run(run(stack_in(state), file, stock=stock))
+    report = asyncio.run(run(stack_in(state), file, stock=stock, wait=wait))
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=1))
     else:

@@ -1,4 +1,4 @@
-"""The phases of a replay: a bar with its rate for people, seconds for the report."""
+"""The phases of a replay: a bar with its rate for people, a line now and then elsewhere, seconds for the report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from rich.console import Console
@@ -24,6 +24,9 @@ from rich.text import Text
 
 T = TypeVar("T")
 
+LINES = 15.0
+"""Seconds between two lines."""
+
 
 class Rate(ProgressColumn):
     """How many a second."""
@@ -34,20 +37,32 @@ class Rate(ProgressColumn):
         return Text(f"{speed:,.0f}/s" if speed and task.total else "", style="progress.data.speed")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bar:
-    """One phase's bar."""
+    """One phase's bar. Where no bar can be drawn, a line tells now and then how far it is."""
 
     progress: Progress
     task: TaskID
+    _told: float = field(default_factory=time.monotonic)
 
     def advance(self) -> None:
         """One more is done."""
         self.progress.advance(self.task)
+        if not self.progress.console.is_terminal:
+            one = self.progress.tasks[self.task]
+            self._line(f"{one.completed:.0f} of {one.total:.0f}")
 
-    def say(self, text: str) -> None:
-        """Show what the phase waits for."""
+    def say(self, text: str, why: str) -> None:
+        """Show what the phase waits for; why it must, if that is known, is a line also beside bars."""
         self.progress.update(self.task, more=text)
+        if text and (why or not self.progress.console.is_terminal):
+            self._line(f"waiting for {text}" + (f" ({why})" if why else ""))
+
+    def _line(self, text: str) -> None:
+        if time.monotonic() - self._told >= LINES:
+            self._told = time.monotonic()
+            line = f"{self.progress.tasks[self.task].description}: {text}"
+            self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class Phases:

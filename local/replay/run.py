@@ -36,15 +36,23 @@ STATUS_PATIENCE = 30.0
 
 
 async def replay(
-    info: StackInfo, file: Path, *, stock: float = 1.0, at_once: int = AT_ONCE, progress: Console | None = None
+    info: StackInfo,
+    file: Path,
+    *,
+    stock: float = 1.0,
+    at_once: int = AT_ONCE,
+    wait: float | None = None,
+    progress: Console | None = None,
 ) -> Report:
     """Place every invoice of an Online Retail file as one order, and account for every unit.
 
     Before the orders come the products, `stock` times what the file sells of each as opening stock, and the
     file's returns: they undo purchases from before the file, and this way no outcome hangs on when they arrive.
-    `at_once` requests are under way at a time, in file order; `progress` is a console for bars, stderr by default.
+    `at_once` requests are under way at a time, in file order. Before and after them nothing may be under way: this is
+    waited for as long as something moves, and for `wait` seconds when nothing does (None: as long as a retry may take).
+    `progress` is a console for bars, stderr by default.
 
-    Raises LocalError for a file that is not Online Retail, or when the stack stops answering.
+    Raises LocalError for a file that is not Online Retail, or when the stack does not come to rest or stops answering.
     """
     share = _share(stock)
     sales = await asyncio.to_thread(read_sales, file)
@@ -54,7 +62,7 @@ async def replay(
         phases = exits.enter_context(Phases(progress or Console(stderr=True)))
         accounts = exits.enter_context(Accounts(info, at_once))
         http = await exits.enter_async_context(aiohttp.ClientSession())
-        run = _Run(info, sales, share, phases, http, Shop(info.url, http, accounts), at_once)
+        run = _Run(info, sales, share, phases, http, Shop(info.url, http, accounts), at_once, wait)
         return await run.report(file, accounts)
 
 
@@ -88,6 +96,7 @@ class _Run:
     http: aiohttp.ClientSession
     shop: Shop
     at_once: int
+    wait: float | None
 
     async def report(self, file: Path, accounts: Accounts) -> Report:
         before = await self._look()
@@ -107,13 +116,14 @@ class _Run:
         """Wait for the end of what others left under way, then note how everything stands."""
         settled = await self._settle("earlier work")
         if settled.hanging:
-            raise LocalError(f"the stack does not come to rest, so nothing could be told apart: {settled.hanging[0]}")
+            held = f"{', '.join(settled.hanging)} ({settled.why})"
+            raise LocalError(f"the stack does not come to rest, so nothing could be told apart: {held}")
         levels = await asyncio.to_thread(evidence.decided_levels, self.info.database, list(self.sales.products))
         return _Before(datetime.now(UTC), function_log.size(self.info.log), levels, settled.dead_letters)
 
     async def _settle(self, name: str) -> Settled:
         with self.phases.phase(name, total=None) as bar:
-            return await settle(self._status, show=bar.say)
+            return await settle(self._status, show=bar.say, wait=self.wait)
 
     async def _status(self) -> Mapping[str, Any]:
         deadline = time.monotonic() + STATUS_PATIENCE

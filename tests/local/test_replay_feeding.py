@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from rich.console import Console
 
+from local.replay import phases, settling
 from local.replay.feeding import Feed
 from local.replay.phases import Phases
 from local.replay.settling import settle
@@ -33,7 +34,7 @@ def status(visible: int = 0, **changes: Any) -> dict[str, Any]:
     return {**usual, **changes}
 
 
-async def settled(*statuses: dict[str, Any], patience: float = 60) -> tuple[Any, int]:
+async def settled(*statuses: dict[str, Any], wait: float = 60, show: Any = lambda *_: None) -> tuple[Any, int]:
     """Settle on these statuses, the last of them for ever; return what came out and how many were read."""
     rest, read = list(statuses), 0
 
@@ -42,7 +43,7 @@ async def settled(*statuses: dict[str, Any], patience: float = 60) -> tuple[Any,
         read += 1
         return rest.pop(0) if len(rest) > 1 else rest[0]
 
-    found = await settle(next_status, show=lambda _: None, interval=0, patience=lambda _: patience)
+    found = await settle(next_status, show=show, interval=0, wait=wait)
     return found, read
 
 
@@ -57,7 +58,7 @@ async def test_dead_letters_settle_too() -> None:
 
 
 async def test_what_does_not_move_is_named() -> None:
-    found, _ = await settled(status(2, outbox=3, streams_idle=False), patience=0.02)
+    found, _ = await settled(status(2, outbox=3, streams_idle=False), wait=0.02)
     assert found.hanging == [
         "OrdersQueue: 2 waiting, 0 in flight, 0 delayed",
         "outbox: 3 messages",
@@ -66,8 +67,46 @@ async def test_what_does_not_move_is_named() -> None:
 
 
 async def test_slow_progress_is_waited_for() -> None:
-    found, _ = await settled(*(status(n) for n in range(50, 0, -1)), status(), patience=0)
+    found, _ = await settled(*(status(n) for n in range(50, 0, -1)), status(), wait=0)
     assert found.hanging == []
+
+
+async def test_what_only_fails_again_and_again_does_not_move() -> None:
+    def tried(times: int) -> dict[str, Any]:
+        hidden = {"visible": times % 2, "in_flight": 1 - times % 2, "delayed": 0}
+        source = {"batches": times, "failures": times, "last_error": "NotFound: there is no order 7"}
+        dead = {"OrdersDeadLetters": 1}
+        return status(settled=False, queues={"OrdersQueue": hidden}, sources=[source], dead_letters=dead)
+
+    found, read = await settled(*(tried(times) for times in range(1, 100)), wait=0)
+    assert (found.hanging, read) == (["OrdersQueue: 0 waiting, 1 in flight, 0 delayed"], 2)
+    assert "NotFound: there is no order 7" in found.why
+    assert "dead letters: 1" in found.why
+
+
+async def test_why_nothing_moves_is_told_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "QUIET", 0)
+    told: list[tuple[str, str]] = []
+    await settled(status(2), status(1), status(1), status(), show=lambda *words: told.append(words))
+    assert [(what[:22], why) for what, why in told[:2]] == [
+        ("OrdersQueue: 2 waiting", ""),
+        ("OrdersQueue: 1 waiting", ""),
+    ]
+    assert told[2][1] == "see `tradepost logs` and `tradepost dead-letters list`; at most 60 s without a movement"
+
+
+async def test_without_a_terminal_a_line_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phases, "LINES", 0)
+    said = StringIO()
+    with Phases(Console(file=said)) as shown:
+        await shown.each("orders", [1, 2], lambda _: asyncio.sleep(0), at_once=1)
+        with shown.phase("draining", total=None) as bar:
+            bar.say("OrdersQueue: 1 waiting", "a function [has] failed")
+    assert said.getvalue().splitlines()[:3] == [
+        "orders: 1 of 2",
+        "orders: 2 of 2",
+        "draining: waiting for OrdersQueue: 1 waiting (a function [has] failed)",
+    ]
 
 
 class People:
