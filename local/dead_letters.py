@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -70,7 +71,7 @@ def redrive(
     state: StateOption = DEFAULT,
 ) -> None:
     """Send letters back to where they came from: those named, or all that are there now; exits 1 if any stays."""
-    _follow(Letters(stack_in(state)).redrive(queue, ids or [], rate), "redriven", as_json=as_json)
+    _follow(Letters(stack_in(state)).redrive(queue, ids or [], rate), queue, "redriven", as_json=as_json)
 
 
 @dead_letters.command()
@@ -85,15 +86,28 @@ def purge(
 ) -> None:
     """Give letters up, and reject the orders that still wait for them; exits 1 if any stays."""
     if bool(ids) == everything:
-        raise LocalError("say which letters: --id ID, or --all")
+        why = "not both" if everything else "say which letters: --id ID, or --all"
+        raise typer.BadParameter(why, param_hint="--id / --all")
     letters = Letters(stack_in(state))
-    if not yes:
-        which = "all" if everything else f"{len(ids or [])}"
-        typer.confirm(f"Give up {which} of {queue}, and reject the orders that wait for them?", abort=True)
-    _follow(letters.purge(queue, ids or []), "purged", as_json=as_json)
+    number = len(ids or ()) or letters.count(queue)
+    if number and not yes:
+        orders = "" if queue is Died.PROJECTION else ", and orders that still wait for them are rejected"
+        _agree(f"dead letters of {queue} that are deleted for good: {number}{orders}.")
+    _follow(letters.purge(queue, ids or []), queue, "purged", as_json=as_json)
 
 
-def _follow(progress: Iterator[Moved], done: str, *, as_json: bool) -> None:
+def _agree(what: str) -> None:
+    """Ask a person. Raises LocalError unless the answer is yes."""
+    typer.echo(f"{what} Go on? [y/N] ", nl=False, err=True)
+    answer = sys.stdin.readline() if sys.stdin else ""
+    if not answer:
+        typer.echo(err=True)
+        raise LocalError("nobody is there to ask: --yes goes on without a question")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise LocalError("nothing is purged")
+
+
+def _follow(progress: Iterator[Moved], queue: Died, done: str, *, as_json: bool) -> None:
     moved = Moved(0)
     try:
         for moved in progress:
@@ -102,16 +116,30 @@ def _follow(progress: Iterator[Moved], done: str, *, as_json: bool) -> None:
     finally:  # also after Ctrl-C: what is done is done
         if as_json:
             typer.echo(json.dumps(_summary(moved, done)))
-    if not as_json and moved.rejected:
+    if not as_json and not moved.total:
+        typer.echo(f"there are no dead letters of {queue}")
+    elif not as_json and done == "purged":
         typer.echo(f"{moved.rejected} orders rejected")
-    if stay := [*sorted(moved.refused), *sorted(moved.missing)]:
-        why = "not there, or without the data of their records"
-        raise LocalError(f"{len(stay)} letters did not move, {why}: {', '.join(stay)}")
+    stay = {
+        "not there, or held by somebody": moved.missing,
+        "without the data of their records": moved.refused,
+        "to be tried again": moved.kept,
+    }
+    if any(stay.values()):
+        ids = [f"{', '.join(sorted(which))} ({why})" for why, which in stay.items() if which]
+        raise LocalError(f"{sum(map(len, stay.values()))} letters did not move: {'; '.join(ids)}")
+    if left := max(0, moved.total - moved.done):
+        raise LocalError(f"{left} letters did not move: somebody else holds or has moved them")
 
 
 def _summary(moved: Moved, done: str) -> dict[str, Any]:
     found = {done: moved.done, "rejected": moved.rejected}
-    return {**found, "refused": sorted(moved.refused), "missing": sorted(moved.missing)}
+    return {
+        **found,
+        "refused": sorted(moved.refused),
+        "missing": sorted(moved.missing),
+        "kept": sorted(moved.kept),
+    }
 
 
 def _table(found: list[dict[str, Any]]) -> Iterator[str]:

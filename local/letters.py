@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
-from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -29,19 +28,28 @@ class Died(StrEnum):
     PROJECTION = "projection"
 
 
+RESOURCES = {
+    Died.ORDERS: "OrdersDeadLetters",
+    Died.SHIPPING: "ShippingDeadLetters",
+    Died.PROJECTION: "ProjectionFailures",
+}
+"""The template's names of the queues that keep letters."""
+
+
 class NotThere(LocalError):
     """What was asked for is not there."""
 
 
 @dataclass
 class Moved:
-    """What has become of letters so far: `done` of about `total`, `rejected` orders, and ids that did not move."""
+    """What has become of letters so far: `done` of `total`, `rejected` orders, and ids that did not move."""
 
     total: int
     done: int = 0
     rejected: int = 0
     refused: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
 
     def add(self, answer: Mapping[str, Any], done: str) -> None:
         """Count what one call has done."""
@@ -49,6 +57,7 @@ class Moved:
         self.rejected += answer.get("rejected", 0)
         self.refused.update(answer.get("refused", ()))
         self.missing.update(answer["missing"])
+        self.kept.update(answer["kept"])
 
 
 class Letters:
@@ -57,6 +66,10 @@ class Letters:
     def __init__(self, info: StackInfo) -> None:
         self._info = info
         self._token = asking.token(info, info.users["admin"])
+
+    def count(self, queue: Died) -> int:
+        """Return how many letters of a queue there are now."""
+        return int(asking.status(self._info)["dead_letters"][RESOURCES[queue]])
 
     def listed(self, queue: Died, limit: int) -> list[dict[str, Any]]:
         """Return up to `limit` letters of a queue."""
@@ -76,29 +89,27 @@ class Letters:
     def redrive(self, queue: Died, ids: Sequence[str], rate: float) -> Iterator[Moved]:
         """Send letters back, those named or all that are there now, at most `rate` a second; tell after each call."""
         size = min(MOST, max(1, int(rate)))
-        return self._move(f"{queue}/redrive", "redriven", ids, size, {}, size / rate)
+        return self._move(f"{queue}/redrive", "redriven", ids, len(ids) or self.count(queue), size, {}, size / rate)
 
     def purge(self, queue: Died, ids: Sequence[str]) -> Iterator[Moved]:
         """Give letters up, those named or all that are there now; tell after each call."""
-        return self._move(f"{queue}/purge", "purged", ids, MOST, {"all": True}, 0)
+        return self._move(f"{queue}/purge", "purged", ids, len(ids) or self.count(queue), MOST, {"all": True}, 0)
 
     def _move(
-        self, path: str, done: str, ids: Sequence[str], size: int, any_: Mapping[str, Any], seconds: float
+        self, path: str, done: str, ids: Sequence[str], total: int, size: int, any_: Mapping[str, Any], seconds: float
     ) -> Iterator[Moved]:
-        """Move `size` letters at a time, a call each so many seconds; no more than there are at the beginning."""
-        moved = Moved(len(ids))
-        for start in count(0, size):
+        """Move `size` letters at a time, a call each so many seconds; no more than `total`."""
+        moved = Moved(total)
+        for start in range(0, total, size):
             if start:
                 time.sleep(seconds)
-            left = min(size, moved.total - start) if start else size
+            left = min(size, total - start)
             answer = self._ask(
                 "POST", path, {"ids": list(ids[start : start + size])} if ids else {**any_, "limit": left}
             )
             moved.add(answer, done)
-            if not ids and not start:
-                moved.total = answer[done] + answer["waiting"]
             yield moved
-            if start + size >= moved.total or not (ids or answer[done]):
+            if not (ids or answer[done]):
                 return
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

@@ -197,7 +197,6 @@ def test_what_cannot_be_moved_is_said(shop: Shop, admin: Person, run: Run) -> No
         (("redrive", "projection"), "repair with reconcile"),
         (("redrive", "orders", "--id", "nobody"), "1 letters did not move"),
         (("show", "nobody"), "no dead letter nobody"),
-        (("purge", "orders"), "--id ID, or --all"),
     ):
         done = run(*words)
         assert (done.returncode, "Traceback" in done.stderr) == (1, False)
@@ -209,9 +208,28 @@ def test_purging_asks_first(shop: Shop, run: Run) -> None:
     letter = dies(shop, "OrdersDeadLetters", {"order_id": str(uuid.uuid4())})
 
     assert run("purge", "orders", "--all", stdin="n\n").returncode == 1
+    unanswered = run("purge", "orders", "--all")
+    assert (unanswered.returncode, "--yes" in unanswered.stderr) == (1, True)
     assert letter in succeeds(run("list"))
-    assert "1 of 1 purged" in run("purge", "orders", "--all", stdin="y\n").stdout
-    assert succeeds(run("list", "orders")) == "there are no dead letters of orders\n"
+    agreed = run("purge", "orders", "--all", stdin="y\n")
+    assert agreed.stdout == "1 of 1 purged\n0 orders rejected\n"
+    assert "deleted for good: 1, and orders that still wait for them are rejected" in agreed.stderr
+    for words in (("list", "orders"), ("purge", "orders", "--all"), ("redrive", "orders")):
+        assert succeeds(run(*words)) == "there are no dead letters of orders\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("purge", "orders"), "say which letters: --id ID, or --all"),
+        (("purge", "orders", "--all", "--id", "1"), "not both"),
+        (("purge", "nowhere", "--all"), "'nowhere' is not one of"),
+    ],
+)
+def test_a_wrong_command_is_told_apart_from_a_failure(words: tuple[str, ...], why: str) -> None:
+    done = tradepost("dead-letters", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert why in done.stderr
 
 
 def test_who_is_no_admin_sees_no_letters(customer: Person) -> None:

@@ -19,13 +19,16 @@ class Api(Letters):
         self.undying = undying
         self.asked: list[Any] = []
 
+    def count(self, _: Died) -> int:
+        return self.holds
+
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         self.asked.append((method, path, body))
         said = body or {}
         moved = min(self.holds, len(said["ids"]) if "ids" in said else said.get("limit", 100))
         left = self.holds - moved
         self.holds = self.holds if self.undying else left
-        return {"redriven": moved, "purged": moved, "missing": [], "waiting": left}
+        return {"redriven": moved, "purged": moved, "missing": [], "kept": [], "waiting": None}
 
 
 @pytest.fixture
@@ -62,9 +65,20 @@ def test_letters_that_come_back_are_not_moved_again(slept: list[float]) -> None:
     assert redriven(Api(25, undying=True), 10)[-1] == (25, 25)
 
 
-def test_nothing_there_is_one_call(slept: list[float]) -> None:
-    assert redriven(Api(0), 10) == [(0, 0)]
-    assert slept == []
+def test_nothing_there_is_no_call(slept: list[float]) -> None:
+    api = Api(0)
+
+    assert redriven(api, 10) == []
+
+    assert api.asked == []
+
+
+def test_when_somebody_else_has_taken_the_rest_it_ends(slept: list[float]) -> None:
+    class Shared(Api):
+        def count(self, _: Died) -> int:
+            return 25
+
+    assert redriven(Shared(10), 10) == [(10, 25), (10, 25)]
 
 
 def test_named_letters_go_in_groups(slept: list[float]) -> None:
