@@ -14,7 +14,8 @@ from moto import mock_aws
 
 from adapters.postgres.database import Database, Server
 from local.state import ROOT as FOLDER
-from tests import servers
+from local.state import LocalError
+from tests import asked, servers
 from tests.cloud import DYNAMODB_LOCAL, DYNAMODBS, Cloud
 
 pytest.register_assert_rewrite("tests.machines")
@@ -25,6 +26,14 @@ TABLES = {
     "user": "users, email_claims",
     "inventory": "product_info, orders, order_lines, order_events, movements, idempotency_keys, outbox",
 }
+
+
+def pytest_configure() -> None:
+    """Refuse what cannot be done before anything starts."""
+    try:
+        asked.check()
+    except LocalError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_report_header() -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import re
 from collections import Counter
@@ -26,6 +25,7 @@ from rich.console import Console
 from local.replay import Report, replay
 from local.retail import read_sales
 from local.state import ROOT
+from tests import asked
 from tests.e2e.books import check_books
 from tests.e2e.chaos import Killer, planned
 from tests.e2e.clone import Clone
@@ -34,12 +34,12 @@ from tests.e2e.shop import Shop
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-KILLS, SEED = (int(os.environ.get(f"TRADEPOST_{name}", value)) for name, value in (("KILLS", 4), ("SEED", 1)))
+KILLS, SEED = asked.number("KILLS", 4), asked.number("SEED", 1)
 EXCERPT = ROOT / "local" / "data" / "online-retail-excerpt.csv"
 ROWS, TIMES = 100, 10
 """So many rows of the excerpt are a short run; a long one without a file of its own takes the excerpt so often."""
 UNFORESEEN = ("unexpected error", "the batch failed as a whole")
-IN_A_HURRY = "TRADEPOST_KILLS" not in os.environ
+IN_A_HURRY = asked.asked("KILLS") is None
 """Whether the relay is called now, rather than waited for: it comes every minute and sends what is 30 s old."""
 VISIBILITY = 6
 """Seconds, where the template says 200: what a killed poller or worker had in hand comes again after them."""
@@ -48,8 +48,8 @@ VISIBILITY = 6
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Return the invoices to replay."""
-    if given := os.environ.get("TRADEPOST_FILE"):
-        return Path(given)
+    if given := asked.file():
+        return given
     head, *rows = EXCERPT.read_text().splitlines()
     numbered = [re.sub(r"^C?", rf"\g<0>{time}", row) for time in range(TIMES) for row in rows]
     made = tmp_path / "invoices.csv"

@@ -5,7 +5,6 @@ A short run. `make concurrency` takes a minute, with 20 clients, on a stack of i
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,15 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from local.replay.report import spread
+from tests import asked
 from tests.e2e.books import check_books, check_versions
 from tests.e2e.market import Call, Client, Sent, Told
 from tests.e2e.shop import Shop
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-SECONDS, CLIENTS, SEED = (
-    int(os.environ.get(f"TRADEPOST_{name}", value)) for name, value in (("SECONDS", 6), ("CLIENTS", 6), ("SEED", 1))
-)
+SECONDS, CLIENTS, SEED = asked.number("SECONDS", 6), asked.number("CLIENTS", 6), asked.number("SEED", 1)
 HOT_SKUS, STOCK = 10, 30
 
 

@@ -15,16 +15,15 @@ from typing import Any
 
 import pytest
 
+from tests import asked
 from tests.e2e.running import running
 from tests.e2e.shop import Shop
 
 pytestmark = pytest.mark.xdist_group("e2e-description")
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES, SEED, MINUTES = (
-    os.environ.get(f"TRADEPOST_{name}", value) for name, value in (("EXAMPLES", "10"), ("SEED", "1"), ("MINUTES", ""))
-)
-"""Requests of each kind and operation, where they begin, and how long they go on."""
+EXAMPLES, SEED, MINUTES = asked.number("EXAMPLES", 10), asked.number("SEED", 1), asked.number("MINUTES", 0)
+"""Requests of each kind and operation, where they begin, and how long they go on (0: until all are sent)."""
 PHASES = "examples,coverage,fuzzing,stateful"
 
 
@@ -47,8 +46,8 @@ def test_whatever_is_sent_the_answer_is_one_of_those_described(own_shop: Shop, t
         [
             *(Path(sys.executable).with_name("schemathesis"), "--config-file", ROOT / "tests/e2e/schemathesis.toml"),
             *("run", ROOT / "openapi.yaml", "--url", own_shop.info.url, "--checks", "all", "--phases", PHASES),
-            *("--max-examples", EXAMPLES, "--seed", SEED, "--workers", "2"),
-            *(("--max-time", str(60 * int(MINUTES))) if MINUTES else ()),
+            *("--max-examples", str(EXAMPLES), "--seed", str(SEED), "--workers", "2"),
+            *(("--max-time", str(60 * MINUTES)) if MINUTES else ()),
             *("--report", "json", "--report-json-path", report),
         ],
         env={**os.environ, **tokens, "PYTHONPATH": str(Path(__file__).parent)},

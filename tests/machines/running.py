@@ -5,14 +5,15 @@ The few are the same for the same code, as long as the same modules are loaded: 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-ASKED = os.environ.get("TRADEPOST_EXAMPLES")
+from tests import asked
+
+ASKED = asked.number("EXAMPLES", 0)
 PATIENCE = 7200
 """Seconds after which a run with many examples is given up."""
 
@@ -33,7 +34,7 @@ def breaks(machine: Callable[[], RuleBasedStateMachine], examples: int) -> None:
 
 def _settings(examples: int, steps: int) -> settings:
     return settings(
-        max_examples=int(ASKED or examples),
+        max_examples=ASKED or examples,
         stateful_step_count=steps,
         derandomize=not ASKED,
         deadline=None,

@@ -1,0 +1,51 @@
+"""What is asked of a run by variables, as `make chaos KILLS=30` does: TRADEPOST_KILLS=30."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from local.retail import read_sales
+from local.state import LocalError
+
+NUMBERS = {
+    "SEED": range(10**18),
+    "SECONDS": range(1, 3001),
+    "CLIENTS": range(1, 201),
+    "KILLS": range(1, 201),
+    "MINUTES": range(1, 51),
+    "EXAMPLES": range(1, 1_000_001),
+}
+"""What each may be: an hour ends the longest test."""
+
+
+def asked(name: str) -> str | None:
+    """Return a variable's value, None when it is not set."""
+    return os.environ.get(f"TRADEPOST_{name}")
+
+
+def number(name: str, usual: int) -> int:
+    """Return the number that is asked for."""
+    text = asked(name)
+    return usual if text is None else _number(name, text)
+
+
+def file() -> Path | None:
+    """Return the file of invoices that is asked for."""
+    text = asked("FILE")
+    return None if text is None else Path(text)
+
+
+def check() -> None:
+    """See that all that is asked for can be done. Raises LocalError."""
+    for name in NUMBERS:
+        number(name, 0)
+    if (invoices := file()) and not read_sales(invoices).orders:
+        raise LocalError(f"{invoices} has no invoice that could be placed as an order")
+
+
+def _number(name: str, text: str) -> int:
+    allowed = NUMBERS[name]
+    if not text.isdecimal() or len(text) > len(str(allowed[-1])) or int(text) not in allowed:
+        raise LocalError(f"{name} is a whole number from {allowed[0]} to {allowed[-1]:,}, not {text}")
+    return int(text)
