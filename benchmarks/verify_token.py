@@ -13,9 +13,10 @@ import jwt
 
 from adapters.tokens.keys import KeySource
 from adapters.tokens.verifier import Verifier
+from benchmarks.turns import arguments
 from tests.signing import CLIENT_ID, ISSUER, jwk, key_set, private_key, token
 
-ROUNDS, CALLS = 41, 100
+CALLS = 100
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -28,6 +29,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure both in turn, so that the machine's moods meet both, and print medians and ratio."""
+    asked = arguments(__doc__ or "", rounds=41).parse_args()
     document, signed, public = key_set(jwk()), token(), private_key().public_key()
     verifier = Verifier(ISSUER, {CLIENT_ID}, ["RS256"], KeySource("https://keys", ["RS256"], fetch=lambda _: document))
 
@@ -38,7 +40,7 @@ def main() -> None:
         return jwt.decode(signed, public, algorithms=["RS256"], issuer=ISSUER, options={"verify_aud": False})
 
     seconds(ours), seconds(bare)
-    rounds = [(seconds(ours), seconds(bare)) for _ in range(ROUNDS)]
+    rounds = [(seconds(ours), seconds(bare)) for _ in range(asked.rounds)]
     mine, theirs = (statistics.median(column) * 1e6 for column in zip(*rounds, strict=True))
     print(f"ours {mine:.0f} µs, bare PyJWT {theirs:.0f} µs, ratio {mine / theirs:.2f}")
 
