@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.leaks import leaks
-from tests.e2e.running import Up, folder_for_all, running
+from tests.e2e.running import Up, end_at_once, folder_for_all, running
 from tests.e2e.shop import Person, Shop
+
+
+def pytest_configure() -> None:
+    """Clean up when told to end, too; Ctrl-C does so anyway."""
+    signal.signal(signal.SIGTERM, end_at_once)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,9 @@ START_SECONDS = 90
 """A start takes 8 s on an idle machine."""
 STOP_SECONDS = 15
 """A stop takes 2 s on an idle machine."""
+
+LENT: set[Path] = set()
+"""Folders that are in use."""
 
 T = TypeVar("T")
 
@@ -50,7 +54,22 @@ def folder_for_all() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tradepost-e2e-") as name:
         folder = Path(name)
         folder.chmod(0o755)
+        LENT.add(folder)
         yield folder
+        LENT.discard(folder)
+
+
+def end_at_once(number: int, _: object) -> None:
+    """Die of a signal, and leave no process and no folder: a stack could not be waited for where clients go on."""
+    started = psutil.Process().children(recursive=True)
+    for one in started:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(started, 5)
+    for folder in LENT:
+        shutil.rmtree(folder, ignore_errors=True)
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(signal.Signals(number))
 
 
 class Up:
