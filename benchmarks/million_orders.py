@@ -101,7 +101,7 @@ class House:
         """Let the handlers begin anew with this server; what a first use costs is not measured."""
         from handlers.wiring import database as wiring  # noqa: PLC0415 - with its variables set
 
-        os.environ.update(DATABASE_SECRET_ARN=self.name)
+        os.environ.update(PRODUCT_SECRET_ARN=self.name, INVENTORY_SECRET_ARN=self.name)
         for name in ("inventory", "product"):
             wiring.database(name).close()
         for wired in (wiring.database, wiring.decisions, wiring.products):

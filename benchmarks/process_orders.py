@@ -121,7 +121,7 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ.update(VARIABLES)
     with postgres() as server:
-        wire = Wire(secrets={VARIABLES["DATABASE_SECRET_ARN"]: server})
+        wire = Wire(secrets={VARIABLES["INVENTORY_SECRET_ARN"]: server})
         with wire.connected():
             for skus in asked.skus:
                 compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import uuid
@@ -65,6 +66,11 @@ class Cloud:
     def queue(self) -> str:
         """Create a queue; return its URL."""
         return str(self.client("sqs").create_queue(QueueName=unique())["QueueUrl"])
+
+    def secret(self, value: Mapping[str, Any]) -> str:
+        """Create a secret; return its ARN."""
+        made = self.client("secretsmanager").create_secret(Name=unique(), SecretString=json.dumps(value))
+        return str(made["ARN"])
 
     def stream(self) -> str:
         """Create a stream of one shard; return its name."""

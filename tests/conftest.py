@@ -52,8 +52,17 @@ def postgres_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def databases(postgres_server: Server) -> Iterator[dict[str, Database]]:
-    """Return the databases, each over one connection."""
+    """Return the databases as the master sees them, each over one connection."""
     opened = {name: Database(name, lambda: postgres_server, "disable") for name in TABLES}
+    yield opened
+    for database in opened.values():
+        database.close()
+
+
+@pytest.fixture(scope="session")
+def services(postgres_server: Server) -> Iterator[dict[str, Database]]:
+    """Return the databases as their services see them, each over one connection."""
+    opened = {name: servers.opened_as_service(postgres_server, name) for name in TABLES}
     yield opened
     for database in opened.values():
         database.close()

@@ -10,13 +10,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 
 from adapters.postgres.database import Database, Server
 from adapters.postgres.migrations import all_migrations, migrate
+from adapters.postgres.roles import GRANTS, ensure_role
 from local.postgres import Cluster
 from tests.cloud import ROOT, Cloud, minimal_environment
 
@@ -52,7 +54,7 @@ def process(command: list[str], stop: signal.Signals, ready: Callable[[], object
 
 @contextmanager
 def postgres() -> Iterator[Server]:
-    """Run a PostgreSQL of the caller's own, its databases migrated.
+    """Run a PostgreSQL of the caller's own, its databases migrated and its services' roles made.
 
     Its folder is outside pytest's, which nobody but their owner may enter: as root PostgreSQL runs as another.
     """
@@ -71,9 +73,22 @@ def postgres() -> Iterator[Server]:
         psycopg.connect(connect_timeout=2, dbname="postgres", **login(server)).close()
 
     with process(list(command), signal.SIGINT, ready, **options):
-        migrate(connect, all_migrations())
+        for name, migrations in all_migrations().items():
+            migrate(connect, name, migrations)
+            with closing(connect(name)) as master, closing(opened_as_service(server, name)) as service:
+                ensure_role(master, service, GRANTS[name])
         yield server
     shutil.rmtree(folder)
+
+
+def service_on(server: Server, name: str) -> Server:
+    """Return how a service signs in to the database of that name; its password is the master's, here."""
+    return replace(server, username=f"{name}_service")
+
+
+def opened_as_service(server: Server, name: str) -> Database:
+    """Return a database as its service sees it."""
+    return Database(name, lambda: service_on(server, name), "disable")
 
 
 def login(server: Server) -> dict[str, str | int]:

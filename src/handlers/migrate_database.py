@@ -1,18 +1,25 @@
-"""A CloudFormation custom resource: create the databases and bring their schemas up to date."""
+"""A CloudFormation custom resource: create the databases, bring their schemas up to date, make the services' roles."""
 
 from __future__ import annotations
 
 import json
+import os
 import urllib.request
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomResourceEvent
 
-from adapters.postgres.migrations import all_migrations, migrate
+from adapters.postgres.database import Database, Server
+from adapters.postgres.migrations import Migration, all_migrations, migrate
+from adapters.postgres.roles import GRANTS, ensure_role
 from handlers.telemetry import logger
-from handlers.wiring.database import database
+from handlers.wiring.database import database, secret_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 TIMEOUT = 10
@@ -26,13 +33,33 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     request = CloudFormationCustomResourceEvent(event)
     try:
-        ran = [] if request.request_type == "Delete" else migrate(database, all_migrations())
+        ran = [] if request.request_type == "Delete" else _migrate_all()
     except Exception as error:
         logger.exception("migration failed")
         reason = f"{error} (log stream {context.log_stream_name})"[:1000]
         return _tell(request, context, Status="FAILED", Reason=reason)
     logger.info("migrated", ran=ran)
     return _tell(request, context, Status="SUCCESS", Data={"Ran": len(ran)})
+
+
+def _migrate_all() -> list[str]:
+    return [one for name, many in all_migrations().items() for one in _migrate(name, many)]
+
+
+def _migrate(name: str, migrations: Sequence[Migration]) -> list[str]:
+    def as_master(on_server: str) -> Database:
+        return Database(on_server, lambda: _master(name), os.environ["DATABASE_SSLMODE"])
+
+    ran = migrate(as_master, name, migrations)
+    with closing(as_master(name)) as master, closing(database(name)) as service:
+        ensure_role(master, service, GRANTS[name])
+    return ran
+
+
+def _master(name: str) -> Server:
+    """Return how to sign in as master where a service's database is."""
+    username, password = secret_of(f"{name}_master").login()
+    return replace(secret_of(name).current(), username=username, password=password)
 
 
 def _tell(request: CloudFormationCustomResourceEvent, context: LambdaContext, **outcome: Any) -> dict[str, Any]:

@@ -31,18 +31,24 @@ from adapters.postgres.users import PostgresUsers
 from tests.cloud import DYNAMODBS, Cloud
 
 
+def as_service(request: pytest.FixtureRequest, name: str) -> Any:
+    """Return an empty database as its service sees it."""
+    request.getfixturevalue("clean_databases")
+    return request.getfixturevalue("services")[name]
+
+
 @pytest.fixture(params=["memory", "postgres"])
 def decisions(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryDecisions()
-    return PostgresDecisions(request.getfixturevalue("inventory"))
+    return PostgresDecisions(as_service(request, "inventory"))
 
 
 @pytest.fixture(params=["memory", "postgres"])
 def products(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryProducts()
-    return PostgresProducts(request.getfixturevalue("catalogue"))
+    return PostgresProducts(as_service(request, "product"))
 
 
 @pytest.fixture(params=DYNAMODBS)
@@ -78,7 +84,7 @@ def users(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryUsers()
     if request.param == "postgres":
-        return PostgresUsers(request.getfixturevalue("profiles"))
+        return PostgresUsers(as_service(request, "user"))
     cloud: Cloud = request.getfixturevalue(request.param)
     return DynamoUsers(cloud.client("dynamodb"), cloud.table("UsersTable"))
 

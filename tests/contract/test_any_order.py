@@ -25,10 +25,10 @@ from tests.machines.twins import ItemStores, StockViews, UserStores
 pytestmark = pytest.mark.timeout(PATIENCE)
 
 
-def test_trade_on_postgresql(databases: dict[str, Database]) -> None:
+def test_trade_on_postgresql(databases: dict[str, Database], services: dict[str, Database]) -> None:
     def begin() -> Trade:
         empty(databases)
-        store, products = PostgresDecisions(databases["inventory"]), PostgresProducts(databases["product"])
+        store, products = PostgresDecisions(services["inventory"]), PostgresProducts(services["product"])
         return Trade(store, products, MemoryStockView(), MemoryOrderCounts())
 
     run(begin, examples=40)
@@ -64,9 +64,9 @@ def test_people_in_dynamodb_as_in_memory(dynamo: Cloud) -> None:
     run(lambda: UserStores(MemoryUsers(), DynamoUsers(client, dynamo.table("UsersTable"))), examples=15)
 
 
-def test_people_in_postgresql_as_in_memory(databases: dict[str, Database]) -> None:
+def test_people_in_postgresql_as_in_memory(databases: dict[str, Database], services: dict[str, Database]) -> None:
     def begin() -> UserStores:
         empty(databases)
-        return UserStores(MemoryUsers(), PostgresUsers(databases["user"]))
+        return UserStores(MemoryUsers(), PostgresUsers(services["user"]))
 
     run(begin, examples=20)

@@ -82,9 +82,11 @@ def role(postgres_server: Server, another: Callable[..., Database]) -> Iterator[
     """Return how a role of its own signs in."""
     admin = another()
     name, password = f"role_{secrets.token_hex(4)}", secrets.token_hex(8)
-    admin.connection().execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+    admin.connection().execute(
+        f"CREATE ROLE {name} LOGIN PASSWORD '{password}'; GRANT CONNECT ON DATABASE inventory TO {name}"
+    )
     yield replace(postgres_server, username=name, password=password)
-    admin.connection().execute(f"DROP ROLE {name}")
+    admin.connection().execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 def test_a_password_that_was_rotated_is_fetched_again(role: Server, another: Callable[..., Database]) -> None:
@@ -103,6 +105,31 @@ def test_a_password_that_was_rotated_is_fetched_again(role: Server, another: Cal
     database.close()
 
 
+def test_a_password_that_a_rotation_has_set_is_used_before_the_rotation_ends(
+    role: Server, another: Callable[..., Database]
+) -> None:
+    """Between its second and its fourth step the secret still names the old one as current."""
+    rotated = replace(role, password="new-password")
+    another().connection().execute(f"ALTER ROLE {role.username} PASSWORD 'new-password'")
+    database = another(server=lambda: role)
+    database.next_server = lambda: rotated
+
+    assert database.query("SELECT current_user") == [(role.username,)]
+    database.close()
+
+
+def test_nobody_looks_for_a_rotation_while_the_server_is_down(
+    postgres_server: Server, another: Callable[..., Database]
+) -> None:
+    """Its new password may not be set yet; the second try is with what has been right so far."""
+    down = replace(postgres_server, port=free_port())
+    servers = [down, postgres_server]
+    database = another(server=lambda: servers.pop(0))
+    database.next_server = lambda: replace(postgres_server, password="not set yet")
+
+    assert database.query("SELECT 1") == [(1,)]
+
+
 def test_a_password_that_stays_wrong_is_unavailable(role: Server, another: Callable[..., Database]) -> None:
     database = another(server=lambda: replace(role, password="wrong"))
 
@@ -119,12 +146,3 @@ def test_a_server_that_is_down_is_unavailable(postgres_server: Server, another: 
 
 def test_a_password_is_not_shown() -> None:
     assert "very-secret" not in repr(Server("host", 5432, "user", "very-secret"))
-
-
-def test_timeouts_of_the_role_hold(another: Callable[..., Database]) -> None:
-    """They stand on the role, because RDS Proxy refuses start-up options."""
-    database = another()
-
-    shown = [database.query(f"SHOW {name}") for name in ("statement_timeout", "lock_timeout")]
-
-    assert shown == [[("20s",)], [("5s",)]]

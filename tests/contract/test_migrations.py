@@ -28,28 +28,28 @@ def name(another: Connect) -> Iterator[str]:
 
 
 def test_missing_databases_are_made_and_migrated(another: Connect, name: str) -> None:
-    assert migrate(another, {name: [TEA, MILK]}) == [f"{name}/001_tea", f"{name}/002_milk"]
+    assert migrate(another, name, [TEA, MILK]) == [f"{name}/001_tea", f"{name}/002_milk"]
     assert another(name).query("SELECT id FROM tea") == [(1,)]
 
 
 def test_a_migration_runs_once(another: Connect, name: str) -> None:
-    migrate(another, {name: [TEA]})
+    migrate(another, name, [TEA])
 
-    assert migrate(another, {name: [TEA]}) == []
+    assert migrate(another, name, [TEA]) == []
     assert another(name).query("SELECT id FROM tea") == [(1,)]
 
 
 def test_a_new_migration_runs_on_top(another: Connect, name: str) -> None:
-    migrate(another, {name: [TEA]})
+    migrate(another, name, [TEA])
 
-    assert migrate(another, {name: [TEA, MILK]}) == [f"{name}/002_milk"]
+    assert migrate(another, name, [TEA, MILK]) == [f"{name}/002_milk"]
 
 
 def test_a_migration_that_was_edited_is_refused(another: Connect, name: str) -> None:
-    migrate(another, {name: [TEA]})
+    migrate(another, name, [TEA])
 
     with pytest.raises(MigrationChanged, match="001_tea"):
-        migrate(another, {name: [replace(TEA, text="CREATE TABLE coffee (id int)"), MILK]})
+        migrate(another, name, [replace(TEA, text="CREATE TABLE coffee (id int)"), MILK])
 
     assert another(name).query("SELECT to_regclass('milk')") == [(None,)]
 
@@ -58,25 +58,25 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(another: Connect, name:
     broken = Migration("002_broken", "CREATE TABLE half (id int); SELECT 1 / 0")
 
     with pytest.raises(psycopg.errors.DivisionByZero):
-        migrate(another, {name: [TEA, broken, MILK]})
+        migrate(another, name, [TEA, broken, MILK])
 
     assert another(name).query("SELECT to_regclass('tea'), to_regclass('half'), to_regclass('milk')") == [
         ("tea", None, None)
     ]
-    assert migrate(another, {name: [TEA, MILK]}) == [f"{name}/002_milk"]
+    assert migrate(another, name, [TEA, MILK]) == [f"{name}/002_milk"]
 
 
 def test_two_at_once_migrate_once(another: Connect, name: str) -> None:
-    ran = together(2, lambda _: migrate(another, {name: [TEA, MILK]}))
+    ran = together(2, lambda _: migrate(another, name, [TEA, MILK]))
 
     assert sorted(ran) == [[], [f"{name}/001_tea", f"{name}/002_milk"]]
 
 
 def test_an_older_deployment_does_not_mind_newer_migrations(another: Connect, name: str) -> None:
     """A rollback, or a canary's old code: migrations only ever add."""
-    migrate(another, {name: [TEA, MILK]})
+    migrate(another, name, [TEA, MILK])
 
-    assert migrate(another, {name: [TEA]}) == []
+    assert migrate(another, name, [TEA]) == []
 
 
 def test_files_are_read_in_order(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_files_are_read_in_order(tmp_path: Path) -> None:
     assert found["b"][0].text == "-- b/001_one.sql"
 
 
-def test_the_fingerprint_changes_with_every_file() -> None:
+def test_the_fingerprint_changes_with_every_file_and_every_right() -> None:
     given = {"one": [TEA], "two": [MILK]}
 
     assert fingerprint(given) == fingerprint({"one": [TEA], "two": [MILK]})
@@ -103,7 +103,8 @@ def test_the_fingerprint_changes_with_every_file() -> None:
         fingerprint({"one": [TEA, MILK]}),
         fingerprint({"one": [replace(TEA, text="")], "two": [MILK]}),
         fingerprint({"one": [replace(TEA, name="003")], "two": [MILK]}),
-    }) == 5  # fmt: skip
+        fingerprint(given, {"one": {"tea": "SELECT"}}),
+    }) == 6  # fmt: skip
 
 
 def test_our_migrations_are_found() -> None:

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.shop import Shop
 
+SECRETS = ("tradepost/database", "ProductSecret", "InventorySecret", "UserSecret")
+"""The master's, whose name is known, and the services', by their logical ids."""
 DENIALS = {"AccessDenied", "AccessDeniedException", "InvalidSignatureException", "SignatureDoesNotMatch"}
 
 pytestmark = pytest.mark.xdist_group("e2e")
@@ -70,7 +72,27 @@ def test_who_shows_stock_sees_no_people(shop: Shop) -> None:
 
 def test_who_knows_no_database_learns_no_password(shop: Shop) -> None:
     secrets = as_function(shop, "GetInventoryFunction", "secretsmanager")
-    assert denied(secrets.get_secret_value, SecretId="tradepost/database")
+    for secret in SECRETS:
+        assert denied(secrets.get_secret_value, SecretId=shop.info.resources.get(secret, secret))
+
+
+@pytest.mark.parametrize(
+    ("function", "own"),
+    [
+        ("GetProductFunction", {"ProductSecret"}),
+        ("GetOrderFunction", {"InventorySecret"}),
+        ("CreateOrderFunction", {"ProductSecret", "InventorySecret"}),
+        ("MigrateDatabaseFunction", set(SECRETS)),
+    ],
+)
+def test_a_function_learns_the_passwords_of_its_own_services_alone(shop: Shop, function: str, own: set[str]) -> None:
+    secrets, names = as_function(shop, function, "secretsmanager"), shop.info.resources
+    for secret in SECRETS:
+        if secret in own:
+            assert secrets.get_secret_value(SecretId=names.get(secret, secret))["SecretString"]
+        else:
+            assert denied(secrets.get_secret_value, SecretId=names.get(secret, secret))
+        assert denied(secrets.put_secret_value, SecretId=names.get(secret, secret), SecretString="{}")
 
 
 def test_who_places_orders_sends_to_the_first_queue_only(shop: Shop) -> None:

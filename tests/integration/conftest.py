@@ -15,10 +15,11 @@ from adapters.postgres.database import Database, Server
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from adapters.system import now
-from tests.cloud import REGION, ROOT, Cloud, unique
+from tests.cloud import REGION, ROOT, Cloud
 from tests.conftest import TABLES
 from tests.events import ROUTE_OF, Context, http
 from tests.openapi import check_answer
+from tests.servers import service_on
 from tests.shop import Shop
 
 WIRED = {
@@ -38,10 +39,10 @@ WIRED = {
 @pytest.fixture(scope="session")
 def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
     """Return the variables that the template gives to its functions, for resources made for this worker."""
-    secret = {"host": postgres_server.host, "port": postgres_server.port, "username": postgres_server.username}
-    made = ministack.client("secretsmanager").create_secret(
-        Name=unique("database"), SecretString=json.dumps({**secret, "password": postgres_server.password})
-    )
+    secrets = {
+        f"{name}_secret_arn".upper(): ministack.secret(vars(service_on(postgres_server, name))) for name in TABLES
+    }
+    master = ministack.secret(vars(postgres_server))
     people = ministack.user_pool()
     return {
         "AWS_ENDPOINT_URL": str(ministack.endpoint),
@@ -54,7 +55,8 @@ def resources(ministack: Cloud, postgres_server: Server) -> Mapping[str, str]:
         "POWERTOOLS_SERVICE_NAME": "tradepost",
         "POWERTOOLS_METRICS_NAMESPACE": "Tradepost",
         "TOKENS_VERIFIED_BY": "gateway",
-        "DATABASE_SECRET_ARN": made["ARN"],
+        **secrets,
+        **{f"{name}_master_secret_arn".upper(): master for name in TABLES},
         "DATABASE_SSLMODE": "disable",
         "ORDERS_QUEUE_URL": ministack.queue(),
         "SHIPPING_QUEUE_URL": ministack.queue(),
@@ -91,11 +93,12 @@ def environment(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def unplugged() -> Iterator[None]:
+def unplugged(resources: Mapping[str, str]) -> Iterator[None]:
     """Close in the end what the handlers have opened."""
     yield
     with pytest.MonkeyPatch.context() as variables:
-        variables.setenv("DATABASE_SSLMODE", "disable")
+        for name, value in resources.items():
+            variables.setenv(name, value)
         unplug()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from adapters.postgres.database import Database
 from adapters.system import now
 from domain.orders.order import Status
 from domain.outbox import Message, Topic
@@ -39,11 +40,12 @@ PAYLOAD = 6 * 1024 * 1024
 
 
 @pytest.fixture
-def price(environment: Any, monkeypatch: pytest.MonkeyPatch) -> Price:
+def price(environment: Any, monkeypatch: pytest.MonkeyPatch, clean_databases: dict[str, Database]) -> Price:
     """Return a function that says what some work of the handlers costs on connections that are open."""
     from handlers.wiring.database import database  # noqa: PLC0415 - handlers are imported with their variables set
 
     monkeypatch.setattr("adapters.postgres.database.TRUSTED_FOR", 3600)
+    clean_databases["inventory"].execute("GRANT SET ON PARAMETER log_statement TO inventory_service, product_service")
 
     def cost(work: Callable[[], object]) -> Cost:
         with (

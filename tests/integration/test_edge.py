@@ -275,7 +275,7 @@ def test_every_request_leaves_one_line_with_its_id(call: Call, log: Any) -> None
 
 def test_our_own_mistake_is_a_500_that_tells_nothing(call: Call, log: Any, rewire: Any) -> None:
     """Only an id to quote; what went wrong stands in the log."""
-    rewire(DATABASE_SECRET_ARN="arn:aws:secretsmanager:eu-west-1:000000000000:secret:none-of-ours")
+    rewire(PRODUCT_SECRET_ARN="arn:aws:secretsmanager:eu-west-1:000000000000:secret:none-of-ours")
 
     answer = call("get_product", path={"sku": "TEA"})
 
@@ -289,9 +289,7 @@ def test_our_own_mistake_is_a_500_that_tells_nothing(call: Call, log: Any, rewir
 
 def test_a_database_that_is_down_is_unavailable(call: Call, log: Any, rewire: Any, ministack: Any) -> None:
     """Where it stands is nobody's business; why it does not answer stands in the log."""
-    down = {"host": "127.0.0.1", "port": 1, "username": "u", "password": "p"}
-    secret = ministack.client("secretsmanager").create_secret(Name="down", SecretString=json.dumps(down))
-    rewire(DATABASE_SECRET_ARN=secret["ARN"])
+    rewire(PRODUCT_SECRET_ARN=ministack.secret({"host": "127.0.0.1", "port": 1, "username": "u", "password": "p"}))
 
     answer = call("get_product", path={"sku": "TEA"})
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import psycopg
 import pytest
 
+from adapters.postgres.database import Server
+from tests.cloud import Cloud
 from tests.events import Context
+from tests.servers import login
 from tests.shop import Shop
 
 
@@ -92,7 +98,7 @@ def test_deleting_keeps_all_data(invoke: Any, cloudformation: CloudFormation, sh
 
 def test_deleting_needs_no_database(invoke: Any, cloudformation: CloudFormation, rewire: Any) -> None:
     """A stack whose database never came up must still be able to go."""
-    rewire(DATABASE_SECRET_ARN="gone")
+    rewire(PRODUCT_SECRET_ARN="gone", PRODUCT_MASTER_SECRET_ARN="gone")
 
     invoke("migrate_database", cloudformation.event("Delete", PhysicalResourceId="schema-1"))
 
@@ -101,7 +107,7 @@ def test_deleting_needs_no_database(invoke: Any, cloudformation: CloudFormation,
 
 def test_a_failure_is_told_with_its_reason(invoke: Any, cloudformation: CloudFormation, rewire: Any, log: Any) -> None:
     """Or the deployment would hang until its timeout."""
-    rewire(DATABASE_SECRET_ARN="arn:aws:secretsmanager:eu-west-1:000000000000:secret:gone")
+    rewire(PRODUCT_SECRET_ARN="arn:aws:secretsmanager:eu-west-1:000000000000:secret:gone")
 
     invoke("migrate_database", cloudformation.event("Create"), Context(log_stream_name="stream-1"))
 
@@ -111,3 +117,60 @@ def test_a_failure_is_told_with_its_reason(invoke: Any, cloudformation: CloudFor
     assert "stream-1" in answer["Reason"]
     assert len(answer["Reason"]) <= 1000
     assert "signature=secret" not in json.dumps(log())
+
+
+@pytest.fixture
+def role(postgres_server: Server, ministack: Cloud, rewire: Any) -> Iterator[Server]:
+    """Return how a role signs in to `product` that does not exist yet; its secret is the service's."""
+    role = replace(postgres_server, username=f"role_{secrets.token_hex(4)}", password=secrets.token_urlsafe())
+    rewire(PRODUCT_SECRET_ARN=ministack.secret(vars(role)))
+    yield role
+    with as_master(postgres_server) as master:
+        master.execute(f"DROP OWNED BY {role.username}; DROP ROLE {role.username}")
+
+
+def as_master(server: Server) -> Any:
+    return psycopg.connect(dbname="product", autocommit=True, **login(server))
+
+
+def test_a_service_can_sign_in_with_its_secret(invoke: Any, cloudformation: CloudFormation, role: Server) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(dbname="product", **login(role))
+
+    for request_type in ("Create", "Update"):
+        invoke("migrate_database", cloudformation.event(request_type))
+        psycopg.connect(dbname="product", **login(role)).close()
+
+    assert [answer["Status"] for _, answer in cloudformation.answers] == ["SUCCESS"] * 2
+
+
+def test_a_role_that_has_another_password_gets_that_of_its_secret(
+    invoke: Any, cloudformation: CloudFormation, role: Server, postgres_server: Server
+) -> None:
+    """As on a server that was restored, or that another stack has used before."""
+    with as_master(postgres_server) as master:
+        master.execute(f"CREATE ROLE {role.username} LOGIN PASSWORD 'another'")
+
+    invoke("migrate_database", cloudformation.event("Create"))
+
+    psycopg.connect(dbname="product", **login(role)).close()
+
+
+def test_a_password_under_rotation_is_left_alone(
+    invoke: Any, cloudformation: CloudFormation, role: Server, ministack: Cloud, environment: Any, rewire: Any
+) -> None:
+    """The role has the new one already, and the secret calls it pending."""
+    invoke("migrate_database", cloudformation.event("Create"))
+    old = replace(role, password="of-before")
+    arn = ministack.secret(vars(old))
+    ministack.client("secretsmanager").put_secret_value(
+        SecretId=arn, SecretString=json.dumps(vars(role)), VersionStages=["AWSPENDING"]
+    )
+    rewire(PRODUCT_SECRET_ARN=arn)
+
+    invoke("migrate_database", cloudformation.event("Update"))
+
+    assert cloudformation.answers[-1][1]["Status"] == "SUCCESS"
+    psycopg.connect(dbname="product", **login(role)).close()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(dbname="product", **login(old))

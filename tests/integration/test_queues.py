@@ -165,9 +165,8 @@ def test_while_the_database_is_down_every_message_stays(
 ) -> None:
     module, status = queue
     order = ready(shop, module)
-    down = json.dumps({"host": "127.0.0.1", "port": 1, "username": "u", "password": "p"})
-    secret = ministack.client("secretsmanager").create_secret(Name=f"down-{module}", SecretString=down)
-    rewire(DATABASE_SECRET_ARN=secret["ARN"])
+    down = ministack.secret({"host": "127.0.0.1", "port": 1, "username": "u", "password": "p"})
+    rewire(PRODUCT_SECRET_ARN=down, INVENTORY_SECRET_ARN=down)
 
     assert failures(invoke(module, sqs(task(order), task(new_id())))) == ["m0", "m1"]
     assert shop.order(order).status is not status

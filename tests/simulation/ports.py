@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 from botocore.exceptions import ClientError
 
-from adapters.postgres.database import Database
+from adapters.postgres.database import Database, Server
 from adapters.postgres.decisions import PostgresDecisions
 from domain.decisions import Transaction
 from domain.errors import Unavailable
@@ -33,8 +33,7 @@ IN_PROGRESS = 28_000
 class SimulatedDatabase(Database):
     """A database on whose connection waiting for a lock gives way."""
 
-    def _login(self) -> Any:
-        server = self.server()
+    def _login(self, server: Server) -> Any:
         connection = YieldingConnection.open(
             host=server.host, port=server.port, user=server.username, password=server.password, dbname=self.name
         )

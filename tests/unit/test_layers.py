@@ -78,7 +78,7 @@ import sys, handlers.MODULE
 print([name for name in {HEAVY} if name in sys.modules])
 for part in list(vars(handlers.MODULE).values()):
     if getattr(part, "__module__", "").startswith("handlers.wiring."):
-        part(*["inventory"] * (part.__name__ == "database"))
+        part(*["inventory"] * (part.__name__ in ("database", "secret_of")))
 """
 """Imports one function, says what came with it, and plugs its adapters together as its first call would."""
 

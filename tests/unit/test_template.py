@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from adapters.letters import HELD
 from adapters.postgres.database import CONNECT_TIMEOUT
 from adapters.postgres.migrations import all_migrations, fingerprint
+from adapters.postgres.roles import GRANTS, TIMEOUTS
 from adapters.publisher import longest
 from domain.identity.accounts import Standing
 from domain.identity.enrolling import LEASE, LIFE
@@ -130,7 +132,7 @@ def test_the_largest_letter_of_a_stream_record_fits_into_its_queue() -> None:
 
 def test_a_database_that_does_not_answer_is_given_up_before_the_function_ends() -> None:
     """Two tries, the second with fresh credentials; then there is time left to say so."""
-    timeouts = [own["Timeout"] for name, own in handlers().items() if "DATABASE_SECRET_ARN" in variables(name)]
+    timeouts = [own["Timeout"] for name, own in handlers().items() if "DATABASE_SSLMODE" in variables(name)]
 
     assert min(timeouts) > 2 * CONNECT_TIMEOUT
 
@@ -157,11 +159,11 @@ def test_every_event_source_reports_partial_failures_and_can_be_switched_off() -
         assert "ConsumesEvents" in str(source["Enabled"])
 
 
-def test_the_schema_is_migrated_whenever_a_migration_changes() -> None:
-    expected = fingerprint(all_migrations())
+def test_the_schema_is_migrated_whenever_a_migration_or_a_right_changes() -> None:
+    expected = fingerprint(all_migrations(), GRANTS, TIMEOUTS)
 
     assert str(template()["Resources"]["DatabaseSchema"]["Properties"]["Migrations"]) == expected, (
-        f"the migrations have changed: set DatabaseSchema.Migrations in template.yaml to {expected}"
+        f"migrations or rights have changed: set DatabaseSchema.Migrations in template.yaml to {expected}"
     )
 
 
@@ -223,7 +225,12 @@ RESOURCES = {
     "THROTTLE_TABLE": ("dynamodb:", "ThrottleTable"),
     "ITEMS_TABLE": ("dynamodb:", "ItemsTable"),
     "USER_POOL_ID": ("cognito-idp:Admin", "UserPool"),
-    "DATABASE_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
+    "PRODUCT_SECRET_ARN": ("secretsmanager:GetSecretValue", "ProductSecret"),
+    "INVENTORY_SECRET_ARN": ("secretsmanager:GetSecretValue", "InventorySecret"),
+    "USER_SECRET_ARN": ("secretsmanager:GetSecretValue", "UserSecret"),
+    "PRODUCT_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
+    "INVENTORY_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
+    "USER_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
 }
 """How the actions begin, and the resource, that a variable names."""
 
@@ -231,8 +238,9 @@ RESOURCES = {
 @pytest.mark.parametrize("module", sorted(handlers()))
 def test_a_function_may_use_what_its_variables_name_and_nothing_else(module: str) -> None:
     allowed = {
-        (action, named_in(statement["Resource"]))
+        (action, named_in(resource))
         for statement in statements(handlers()[module])
+        for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
         for action in statement["Action"]
     }
     named = {resource: action for name, (action, resource) in RESOURCES.items() if name in variables(module)}
@@ -245,6 +253,42 @@ def named_in(resource: Any) -> str:
     """Return the one resource that !GetAtt, !Ref or !Sub names."""
     (name,) = {name for _, name in RESOURCES.values() if re.search(rf"['{{]{name}\b", str(resource))}
     return name
+
+
+WIRED = {"products": "PRODUCT_SECRET_ARN", "decisions": "INVENTORY_SECRET_ARN", "users": "USER_SECRET_ARN"}
+"""The secret behind each part of the wiring that may reach PostgreSQL."""
+
+
+@pytest.mark.parametrize("module", sorted(set(handlers()) - {"migrate_database"}))
+def test_a_function_signs_in_as_those_services_whose_adapters_it_uses(module: str) -> None:
+    imported = re.findall(r"from handlers\.wiring\.(?:database|users) import (.+)", source(module))
+    used = {WIRED[part] for parts in imported for part in parts.split(", ")}
+
+    assert {name for name in variables(module) if name.endswith("_SECRET_ARN")} == used
+    assert ("DATABASE_SSLMODE" in variables(module)) == bool(used)
+
+
+def source(module: str) -> str:
+    found = importlib.util.find_spec(f"handlers.{module}")
+    assert found
+    assert found.origin
+    return Path(found.origin).read_text("utf-8")
+
+
+def test_only_who_migrates_signs_in_as_master() -> None:
+    masters = {name for name in handlers() if any("MASTER" in variable for variable in variables(name))}
+
+    assert masters == {"migrate_database"}
+    assert {f"{database.upper()}_MASTER_SECRET_ARN" for database in GRANTS} < variables("migrate_database")
+
+
+def test_each_database_has_a_role_and_rights_of_its_own() -> None:
+    secrets = of_type("AWS::SecretsManager::Secret")
+
+    assert set(GRANTS) == set(all_migrations())
+    for name in GRANTS:
+        generated = secrets[f"{name.capitalize()}Secret"]["GenerateSecretString"]
+        assert f'"username": "{name}_service"' in generated["SecretStringTemplate"]["Fn::Sub"]
 
 
 def test_no_function_may_do_everything_with_a_service() -> None:

@@ -35,13 +35,15 @@ class Server:
 class Database:
     """One logical database over one connection, which is one worker's share of the server.
 
-    `server` fetches the credentials; it is called again when they are refused, as after a rotation.
-    No prepared statements and no start-up options, which RDS Proxy would pin or refuse.
+    `server` fetches the credentials. When they are refused, `next_server` fetches those that a rotation has set, or is
+    about to make current, if there are any; otherwise `server` is called again. No prepared statements and no start-up
+    options, which RDS Proxy would pin or refuse.
     """
 
     name: str
     server: Callable[[], Server]
     sslmode: str
+    next_server: Callable[[], Server | None] = lambda: None
     _connection: Connection | None = field(default=None, repr=False)
     _used_at: float = 0.0
 
@@ -99,15 +101,15 @@ class Database:
 
     def _connect(self) -> Connection:
         try:
-            return self._login()
-        except psycopg.OperationalError:
-            try:
-                return self._login()
-            except psycopg.OperationalError as error:
-                raise Unavailable(f"the database {self.name} does not answer") from error
+            return self._login(self.server())
+        except psycopg.OperationalError as refused:
+            asked = refused.pgconn is not None and refused.pgconn.used_password
+        try:
+            return self._login((self.next_server() if asked else None) or self.server())
+        except psycopg.OperationalError as error:
+            raise Unavailable(f"the database {self.name} does not answer") from error
 
-    def _login(self) -> Connection:
-        server = self.server()
+    def _login(self, server: Server) -> Connection:
         return psycopg.connect(
             host=server.host,
             port=server.port,

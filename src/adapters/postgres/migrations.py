@@ -14,8 +14,6 @@ from adapters.postgres.database import Connection, Database
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 7_305_417
 """The advisory lock under which one migration at a time runs; any number, always the same."""
-TIMEOUTS = {"statement_timeout": "20s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
-"""Set on the role, because RDS Proxy refuses start-up options."""
 
 
 class MigrationChanged(Exception):
@@ -43,40 +41,32 @@ def all_migrations(folder: Path = FOLDER) -> Mapping[str, Sequence[Migration]]:
     }
 
 
-def fingerprint(migrations: Mapping[str, Sequence[Migration]]) -> str:
-    """Return one short digest of all migrations: the custom resource's key in template.yaml."""
+def fingerprint(migrations: Mapping[str, Sequence[Migration]], *rights: Mapping[str, object]) -> str:
+    """Return one short digest of all migrations and of roles' rights: the custom resource's key in template.yaml."""
     lines = [f"{database}/{one.name} {one.digest}" for database, many in migrations.items() for one in many]
-    return sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return sha256("\n".join([*lines, *map(str, rights)]).encode()).hexdigest()[:16]
 
 
-def migrate(connect: Callable[[str], Database], migrations: Mapping[str, Sequence[Migration]]) -> list[str]:
-    """Create missing databases and run what has not run; return the names of what ran.
+def migrate(connect: Callable[[str], Database], name: str, migrations: Sequence[Migration]) -> list[str]:
+    """Create a database if it is missing and run what has not run; return the names of what ran.
 
-    `connect` returns a database by its name. Each file is a transaction of its own. Raises MigrationChanged.
+    `connect` returns a database of the server by its name, open as somebody who may create it. Each file is a
+    transaction of its own. Raises MigrationChanged.
     """
-    ran = []
-    _create_databases(connect("postgres"), migrations)
-    for name, many in migrations.items():
-        database = connect(name)
-        try:
-            ran += [f"{name}/{one}" for one in _migrate_one(database.connection(), many)]
-        finally:
-            database.close()
-    return ran
+    _create_database(connect("postgres"), name)
+    database = connect(name)
+    try:
+        return [f"{name}/{one}" for one in _migrate_one(database.connection(), migrations)]
+    finally:
+        database.close()
 
 
-def _create_databases(server: Database, names: Mapping[str, object]) -> None:
+def _create_database(server: Database, name: str) -> None:
     connection = server.connection()
     try:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        existing = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
-        for name in names:
-            if name not in existing:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        for setting, value in TIMEOUTS.items():
-            connection.execute(
-                sql.SQL("ALTER ROLE CURRENT_USER SET {} = {}").format(sql.Identifier(setting), sql.Literal(value))
-            )
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     finally:
         server.close()
 

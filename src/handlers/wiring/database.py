@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache
 
-from adapters.aws import available, client
-from adapters.postgres.database import Database, Server
+from adapters.aws import client
+from adapters.postgres.database import Database
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
-
-
-def server() -> Server:
-    """Fetch where the server is, and the credentials of now."""
-    with available():
-        secret = client("secretsmanager").get_secret_value(SecretId=os.environ["DATABASE_SECRET_ARN"])
-    found = json.loads(secret["SecretString"])
-    return Server(found["host"], int(found["port"]), found["username"], found["password"])
+from adapters.secrets import ServerSecret
 
 
 @cache
 def database(name: str) -> Database:
-    """Return a logical database."""
-    return Database(name, server, os.environ["DATABASE_SSLMODE"])
+    """Return a logical database, open as the service whose it is."""
+    secret = secret_of(name)
+    return Database(name, secret.current, os.environ["DATABASE_SSLMODE"], secret.pending)
+
+
+def secret_of(name: str) -> ServerSecret:
+    """Return the secret of a service, by the name of its database, or of who owns it ("product_master")."""
+    return ServerSecret(client("secretsmanager"), os.environ[f"{name.upper()}_SECRET_ARN"])
 
 
 @cache

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.cloud import Cloud, unique
+from tests.cloud import Cloud
 from tests.integration.conftest import Call
 from tests.integration.idempotency.requests import ANN, BOSS, TEA, Send, Store, done, header
 from tests.shop import Shop
@@ -58,12 +57,11 @@ def test_without_the_database_a_key_is_freed_for_the_next_try(
     send: Send, shop: Shop, key: str, store: Store, rewire: Callable[..., None], ministack: Cloud, environment: Any
 ) -> None:
     before = done(shop)
-    down = {"host": "127.0.0.1", "port": 1, "username": "u", "password": "p"}
-    secret = ministack.client("secretsmanager").create_secret(Name=unique(), SecretString=json.dumps(down))
-    rewire(DATABASE_SECRET_ARN=secret["ARN"])
+    down = ministack.secret({"host": "127.0.0.1", "port": 1, "username": "u", "password": "p"})
+    rewire(INVENTORY_SECRET_ARN=down)
 
     refused = send(key)
-    rewire(DATABASE_SECRET_ARN=environment["DATABASE_SECRET_ARN"])
+    rewire(INVENTORY_SECRET_ARN=environment["INVENTORY_SECRET_ARN"])
 
     assert refused.problem() == (503, "unavailable")
     assert store.items() == []
