@@ -16,10 +16,15 @@ from botocore.exceptions import ClientError
 from local.state import LocalError
 
 STACK = "tradepost"
-UNUSED = {"VpcConfig", "Code", "Tags", "FunctionName"}
+UNUSED = {"VpcConfig", "Code", "Tags", "FunctionName", "Architectures", "SnapStart", "TracingConfig"}
 """Properties that the local cloud does not look at, and whose references need not be strings."""
 API = "AWS::ApiGatewayV2::Api"
-RESOLVED = ("AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::Scheduler::Schedule")
+RESOLVED = (
+    "AWS::Lambda::Function",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Scheduler::Schedule",
+)
 
 Resources = dict[str, dict[str, Any]]
 

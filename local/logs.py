@@ -92,6 +92,9 @@ def readable(entry: dict[str, Any], *, everything: bool) -> str | None:
         return f"{at} {name:<16} METRIC {_metrics(body)}" if everything else None
     more = " ".join(f"{key}={_short(value)}" for key, value in body.items() if key not in HIDDEN)
     request = body.get("correlation_id") or body.get("function_request_id") or ""
+    if "errorType" in body:  # the runtime's own line of what a handler raised
+        told = f"{body['errorType']}: {body.get('errorMessage', '')}"
+        return "\n".join([f"{at} {name:<16} ERROR {told}", *"".join(body.get("stackTrace", [])).splitlines()])
     text = f"{at} {name:<16} {body.get('level', '')} {body.get('message', '')} {more} {request}".rstrip()
     return f"{text}\n{body['exception']}" if "exception" in body else text
 

@@ -15,6 +15,7 @@ class Function:
 
     `name` is its logical id in template.yaml ("CreateOrderFunction"), which is what people type;
     `memory` is in MB and `timeout` in seconds; `code` is the folder that Lambda would see as /var/task.
+    `log_format` is "JSON" or "Text", and `log_level` what the application may log at least (JSON alone has it).
     """
 
     name: str
@@ -24,6 +25,8 @@ class Function:
     timeout: float
     role_arn: str
     code: Path
+    log_format: str = "Text"
+    log_level: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,16 @@ class StreamSource:
 
 @dataclass(frozen=True)
 class Schedule:
-    """An EventBridge schedule: invoke `function` asynchronously with `event` every `every` seconds."""
+    """An EventBridge schedule: invoke `function` asynchronously with `event` every `every` seconds.
+
+    An invocation that fails after its `retries` is told to the queue `on_failure_arn`, if there is one.
+    """
 
     function: str
     every: float
     event: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 2
+    on_failure_arn: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from local.deployment import API, References
 from local.model import Authorizer, Cors, Deployment, Function, QueueSource, Route, Schedule, StreamSource
 from local.state import LocalError
 
+FUNCTION = "AWS::Lambda::Function"
+ALIAS = "AWS::Lambda::Alias"
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -22,28 +24,48 @@ def read_back(
     if rules := [name for name, one in template["Resources"].items() if one["Type"] == "AWS::Events::Rule"]:
         raise LocalError(f"{rules[0]}: the local cloud runs schedules of type ScheduleV2, not EventBridge rules")
     raw = {name: one.get("Properties", {}) for name, one in template["Resources"].items()}
-    functions = references.resources("AWS::Lambda::Function", outputs).items()
+    behind = _behind_aliases(template["Resources"])
+    functions = references.resources(FUNCTION, outputs).items()
     mappings = references.resources("AWS::Lambda::EventSourceMapping", outputs).items()
     schedules = references.resources("AWS::Scheduler::Schedule", outputs).items()
+    asynchronous = {
+        raw[name]["FunctionName"]["Ref"]: one
+        for name, one in references.resources("AWS::Lambda::EventInvokeConfig", outputs).items()
+    }
     for name, one in mappings:
         _refuse_unknown(name, one)
     (api,) = (one["Properties"] for one in template["Resources"].values() if one["Type"] == API)
     (cors,) = references.resources(API, outputs).values()
     return Deployment(
         functions={name: _function(name, one, code[name]) for name, one in functions},
-        routes=tuple(_routes(api["Body"])),
+        routes=tuple(_routes(api["Body"], behind)),
         cors=_cors(cors),
         queues=tuple(
-            _queue(raw[name]["FunctionName"]["Ref"], one) for name, one in mappings if ":sqs:" in one["EventSourceArn"]
+            _queue(behind[raw[name]["FunctionName"]["Ref"]], one)
+            for name, one in mappings
+            if ":sqs:" in one["EventSourceArn"]
         ),
         streams=tuple(
-            _stream(raw[name]["FunctionName"]["Ref"], one)
+            _stream(behind[raw[name]["FunctionName"]["Ref"]], one)
             for name, one in mappings
             if ":kinesis:" in one["EventSourceArn"]
         ),
-        schedules=tuple(_schedule(raw[name]["Target"]["Arn"]["Fn::GetAtt"][0], one) for name, one in schedules),
+        schedules=tuple(
+            _schedule(behind[_named(raw[name]["Target"]["Arn"])], one, asynchronous) for name, one in schedules
+        ),
         outputs={name: value for name, value in outputs.items() if not name.startswith(References.PREFIX)},
     )
+
+
+def _behind_aliases(resources: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return which function is invoked by the logical id of a function, and by that of an alias."""
+    named = {name: one["Properties"]["FunctionName"]["Ref"] for name, one in resources.items() if one["Type"] == ALIAS}
+    return {name: name for name, one in resources.items() if one["Type"] == FUNCTION} | named
+
+
+def _named(intrinsic: Mapping[str, Any]) -> str:
+    """Return the logical id that a Ref or a Fn::GetAtt names."""
+    return str(intrinsic["Ref"] if "Ref" in intrinsic else intrinsic["Fn::GetAtt"][0])
 
 
 def _refuse_unknown(name: str, mapping: Mapping[str, Any]) -> None:
@@ -55,6 +77,7 @@ def _refuse_unknown(name: str, mapping: Mapping[str, Any]) -> None:
 
 
 def _function(name: str, properties: Mapping[str, Any], code: Path) -> Function:
+    logging = properties.get("LoggingConfig", {})
     return Function(
         name=name,
         handler=properties["Handler"],
@@ -63,6 +86,8 @@ def _function(name: str, properties: Mapping[str, Any], code: Path) -> Function:
         timeout=float(properties.get("Timeout", 3)),
         role_arn=properties["Role"],
         code=code,
+        log_format=logging.get("LogFormat", "Text"),
+        log_level=logging.get("ApplicationLogLevel"),
     )
 
 
@@ -90,20 +115,28 @@ def _stream(function: str, properties: Mapping[str, Any]) -> StreamSource:
         max_age=_bound(properties.get("MaximumRecordAgeInSeconds")),
         bisects=str(properties.get("BisectBatchOnFunctionError", False)).lower() == "true",
         reports_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
-        on_failure_arn=properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+        on_failure_arn=_on_failure(properties),
     )
+
+
+def _on_failure(properties: Mapping[str, Any]) -> str | None:
+    destination: str | None = properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+    return destination
 
 
 def _bound(value: Any) -> int | None:
     return None if value is None or int(value) < 0 else int(value)
 
 
-def _schedule(function: str, properties: Mapping[str, Any]) -> Schedule:
+def _schedule(function: str, properties: Mapping[str, Any], asynchronous: Mapping[str, Any]) -> Schedule:
+    """Return a schedule with what its function does about asynchronous invocations that fail."""
+    invocations = asynchronous.get(function, {})
     return Schedule(
         function=function,
         every=_seconds(properties["ScheduleExpression"]),
         event=json.loads(properties["Target"].get("Input", "{}")),
-        retries=int(properties["Target"].get("RetryPolicy", {}).get("MaximumRetryAttempts", 2)),
+        retries=int(invocations.get("MaximumRetryAttempts", 2)),
+        on_failure_arn=_on_failure(invocations),
     )
 
 
@@ -114,37 +147,37 @@ def _seconds(expression: str) -> float:
     return float(rate[1]) * SECONDS[rate[2]]
 
 
-def _routes(body: Mapping[str, Any]) -> Iterator[Route]:
+def _routes(body: Mapping[str, Any], behind: Mapping[str, str]) -> Iterator[Route]:
     schemes = body.get("components", {}).get("securitySchemes", {})
-    authorizers = {name: _authorizer(name, one) for name, one in schemes.items()}
+    authorizers = {name: _authorizer(name, one, behind) for name, one in schemes.items()}
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
             named = [name for requirement in operation.get("security", []) for name in requirement]
             yield Route(
                 method="ANY" if method == "x-amazon-apigateway-any-method" else method.upper(),
                 path=path,
-                function=_invoked(operation["x-amazon-apigateway-integration"]["uri"]),
+                function=behind[_invoked(operation["x-amazon-apigateway-integration"]["uri"])],
                 authorizer=next((authorizers[name] for name in named if name in authorizers), None),
             )
 
 
-def _authorizer(name: str, scheme: Mapping[str, Any]) -> Authorizer:
+def _authorizer(name: str, scheme: Mapping[str, Any], behind: Mapping[str, str]) -> Authorizer:
     properties = scheme["x-amazon-apigateway-authorizer"]
     headers = [source.removeprefix("$request.header.").lower() for source in properties.get("identitySource", [])]
     return Authorizer(
         name=name,
-        function=_invoked(properties["authorizerUri"]),
+        function=behind[_invoked(properties["authorizerUri"])],
         identity_headers=tuple(headers),
         ttl=float(properties.get("authorizerResultTtlInSeconds", 0)),
     )
 
 
 def _invoked(uri: Mapping[str, Any]) -> str:
-    """Return the logical id of the function in an integration's or authorizer's URI."""
+    """Return the logical id of the function, or of its alias, in an integration's or authorizer's URI."""
     text, variables = uri["Fn::Sub"] if isinstance(uri["Fn::Sub"], list) else (uri["Fn::Sub"], {})
     for variable in variables.values():
-        return str(variable["Fn::GetAtt"][0])
-    return str(re.findall(r"\$\{(\w+)\.Arn\}", text)[0])
+        return _named(variable)
+    return str(re.findall(r"functions/\$\{(\w+)[.}]", text)[0])
 
 
 def _cors(texts: Mapping[str, str]) -> Cors | None:

@@ -207,7 +207,7 @@ class Stack:
         for stream in deployment.streams:
             kept = {"kinesis": kinesis, "checkpoints": Checkpoints()}
             self._pollers.append(Supervised(functools.partial(StreamPoller, stream, **kept, **both), log.say))
-        schedulers = [Scheduler(one, invoke=functions.invoke, say=log.say) for one in deployment.schedules]
+        schedulers = [Scheduler(one, **both) for one in deployment.schedules]
         tasks = [asyncio.create_task(one.run()) for one in (*self._pollers, *schedulers)]
 
         async def end() -> None:

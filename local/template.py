@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,7 @@ def translate(path: Path, parameters: Mapping[str, str], region: str) -> dict[st
         if resource["Type"] == FUNCTION:
             resource.setdefault("Properties", {}).pop("CodeUri", None)
             resource["Properties"]["InlineCode"] = STAND_IN
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of AWS's own feature flags
     os.environ.setdefault("AWS_DEFAULT_REGION", region)  # the translator asks boto3 for the region's partition
     try:
         translated: dict[str, Any] = transform(document, dict(parameters), _NoManagedPolicies())

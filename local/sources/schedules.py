@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from local.model import Invoke, Schedule
+from local.model import Invocation, Invoke, Schedule
 from local.sources.answers import Tally, call_function, reason
-from local.sources.calls import InFlight
+from local.sources.calls import Calls, InFlight, Outage
+from local.sources.destinations import QueueDestination
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 FIRST_RETRY = 1.0  # seconds, then double; Lambda waits one minute and then two
 
@@ -19,17 +24,22 @@ class Scheduler:
 
     Each firing is an asynchronous invocation (AWS Lambda, "How Lambda handles errors and retries with
     asynchronous invocation"): its answer is ignored, and an error is tried again `schedule.retries` times,
-    after 1 s, 2 s, 4 s ... Firings run one after another; while one runs at most one waits, and those that
-    come on top of it are left out.
+    after 1 s, 2 s, 4 s ..., and then told to its on-failure destination. Firings run one after another; while
+    one runs at most one waits, and those that come on top of it are left out.
     """
 
-    def __init__(self, schedule: Schedule, *, invoke: Invoke, say: Callable[[str], None]) -> None:
+    def __init__(self, schedule: Schedule, *, sqs: SQSClient, invoke: Invoke, say: Callable[[str], None]) -> None:
         self._schedule = schedule
         self._invoke = invoke
         self._say = say
         self._waiting: asyncio.Queue[None] = asyncio.Queue(maxsize=1)
         self._in_flight = InFlight()
         self._tally = Tally()
+        name = f"schedule -> {schedule.function}"
+        self._calls = Calls(name, threads=1)
+        self._destination = schedule.on_failure_arn and QueueDestination(
+            schedule.on_failure_arn, sqs=sqs, calls=self._calls, outage=Outage(name, say, self._tally)
+        )
 
     async def run(self) -> None:
         """Fire until cancelled; an invocation then gets a grace to end."""
@@ -39,6 +49,7 @@ class Scheduler:
                 tasks.create_task(self._work())
         finally:
             await self._in_flight.finish()
+            await self._calls.close()
 
     def status(self) -> dict[str, Any]:
         """Return firings `in_flight` and `waiting`, `batches` (fired), `failures` (given up), `last_error`."""
@@ -75,3 +86,21 @@ class Scheduler:
             self._tally.last_error = reason(answer)
         self._tally.failures += 1
         self._say(f"schedule -> {function}: failed {retry + 1} times, given up ({reason(answer)})")
+        if self._destination:
+            await self._destination.send(_notice(function, event, retry + 1, answer))
+
+
+def _notice(function: str, event: dict[str, Any], tries: int, answer: Invocation) -> dict[str, Any]:
+    """Return what Lambda tells of an invocation that failed ("Adding a destination", invocation record)."""
+    return {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "functionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{function}:live",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": tries,
+        },
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": answer.error},
+        "responsePayload": answer.json(),
+    }

@@ -32,6 +32,9 @@ PATIENCE = 2.0
 """Seconds that a topic's calls of one send may take; then none begins, so that a queue which hangs, or is slow, takes
 no time from the topics behind it."""
 
+CHANCE = random.SystemRandom()
+"""Another for each worker: all that start from one snapshot would draw alike from Python's own."""
+
 
 def longest(topics: int) -> float:
     """Return the most seconds that a send to so many topics takes: each one's last call begins in time, and hangs."""
@@ -61,7 +64,7 @@ class AwsPublisher:
         stream: str,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = CHANCE.uniform,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sqs = sqs

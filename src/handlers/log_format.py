@@ -15,10 +15,13 @@ PLACES = ("connection", "endpoint")
 
 
 class Formatter(LambdaPowertoolsFormatter):
-    """Powertools' formatter, which tells of the exceptions of QUOTING their codes alone."""
+    """Powertools' formatter, which tells of the exceptions of QUOTING their codes alone.
+
+    Times are as Lambda's JSON logs want them (RFC 3339): without, it would take every line's level for INFO.
+    """
 
     def __init__(self) -> None:
-        super().__init__(serialize_stacktrace=False)
+        super().__init__(serialize_stacktrace=False, use_rfc3339=True, utc=True)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name for it
         """Return the traceback of an exception and of what it came from, as Python writes it."""

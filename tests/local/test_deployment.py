@@ -21,7 +21,7 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Size: {Type: Number, Default: 5}
 Globals:
-  Function: {Runtime: python3.13, CodeUri: src/}
+  Function: {Runtime: python3.13, CodeUri: src/, AutoPublishAlias: live}
 Resources:
   Api:
     Type: AWS::Serverless::HttpApi
@@ -31,11 +31,12 @@ Resources:
         DefaultAuthorizer: Jwt
         Authorizers:
           Jwt:
-            FunctionArn: !GetAtt Guard.Arn
+            FunctionArn: !Ref Guard.Alias
             AuthorizerPayloadFormatVersion: "2.0"
             EnableSimpleResponses: true
             Identity: {Headers: [Authorization, X-Tenant], ReauthorizeEvery: 60}
   Guard: {Type: AWS::Serverless::Function, Properties: {Handler: guard.handler}}
+  Logs: {Type: AWS::Logs::LogGroup}
   Queue: {Type: AWS::SQS::Queue}
   Failures: {Type: AWS::SQS::Queue}
   Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
@@ -46,6 +47,10 @@ Resources:
       Handler: work.handler
       MemorySize: 256
       Timeout: 12
+      LoggingConfig: {LogGroup: !Ref Logs, LogFormat: JSON, ApplicationLogLevel: INFO}
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failures.Arn}}
       Environment: {Variables: {QUEUE: !Ref Queue, PLAIN: text, WHERE: !Sub '${AWS::Region}/${Queue}'}}
       Events:
         Get: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: '/things/{id}'}}
@@ -119,11 +124,13 @@ def test_a_function_gets_what_the_template_says(deployment: Deployment, file: Pa
     assert work.environment == {"QUEUE": "Queue-id", "PLAIN": "text", "WHERE": "us-east-1/Queue-id"}
     assert work.role_arn == ARN.format(service="lambda", name="WorkRole")
     assert work.code == file.parent / "src"
+    assert (work.log_format, work.log_level) == ("JSON", "INFO")
 
 
 def test_a_function_without_settings_gets_lambda_s_defaults(deployment: Deployment) -> None:
     guard = deployment.functions["Guard"]
     assert (guard.memory, guard.timeout, guard.environment) == (128, 3, {})
+    assert (guard.log_format, guard.log_level) == ("Text", None)
 
 
 def test_routes_stand_behind_their_authorizer_or_none(deployment: Deployment) -> None:
@@ -182,7 +189,20 @@ def test_a_stream_source_has_its_retries_and_its_destination(deployment: Deploym
 
 
 def test_a_schedule_has_its_period_and_event(deployment: Deployment) -> None:
-    assert deployment.schedules == (Schedule("Work", 300, {"a": 1}),)
+    failures = ARN.format(service="sqs", name="Failures")
+    assert deployment.schedules == (Schedule("Work", 300, {"a": 1}, 1, failures),)
+
+
+def test_what_is_behind_an_alias_is_what_is_run_without_one(file: Path, deployment: Deployment) -> None:
+    plain = TEMPLATE.replace(", AutoPublishAlias: live", "").replace("!Ref Guard.Alias", "!GetAtt Guard.Arn")
+    file.write_text(re.sub(r"      EventInvokeConfig:\n.*\n.*\n", "", plain))
+    without = deployed(file)
+    assert (without.routes, without.queues, without.streams) == (
+        deployment.routes,
+        deployment.queues,
+        deployment.streams,
+    )
+    assert without.schedules == (Schedule("Work", 300, {"a": 1}),)
 
 
 def test_the_outputs_are_the_template_s_own(deployment: Deployment) -> None:

@@ -1,6 +1,7 @@
 """Functions in real processes under awslambdaric: what Lambda promises to a handler and to its caller."""
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -47,9 +48,20 @@ class Bench:
     def write(self, source: str) -> None:
         (self.code / "app.py").write_text(dedent(source))
 
-    def open(self, source: str, *, timeout: float = 5, variables: dict[str, str] | None = None, **options: Any) -> None:
+    def open(
+        self,
+        source: str,
+        *,
+        timeout: float = 5,
+        variables: dict[str, str] | None = None,
+        log_format: str = "Text",
+        log_level: str | None = None,
+        **options: Any,
+    ) -> None:
         self.write(source)
-        probe = Function("Probe", "app.handler", variables or {}, 256, timeout, "arn:role", self.code)
+        probe = Function(
+            "Probe", "app.handler", variables or {}, 256, timeout, "arn:role", self.code, log_format, log_level
+        )
         self.functions = Functions(
             {"Probe": probe},
             **{"credentials": self.assume, "environment": {}, "region": "eu-west-1", "log": self.log, **options},
@@ -140,6 +152,29 @@ async def test_context_tells_what_lambda_tells(bench: Bench) -> None:
     }
 
 
+async def test_json_logs_hold_each_line_once_whoever_writes_it(bench: Bench) -> None:
+    """Lambda's JSON format, Powertools' logger, Python's own, and what the runtime tells of an error."""
+    bench.open(
+        """
+        import logging
+        from aws_lambda_powertools import Logger
+        logger = Logger(service="shop")
+        def handler(event, context):
+            logger.info("by powertools")
+            logger.debug("never")
+            logging.getLogger("other").info("by another")
+            raise KeyError("A")
+        """,
+        log_format="JSON",
+        log_level="INFO",
+    )
+    await bench.failure()
+    said = [json.loads(line) for line in bench.text if line.startswith("{")]
+    assert [line.get("message") for line in said] == ["by powertools", "by another", None]
+    assert [line["level"] for line in said] == ["INFO", "INFO", "ERROR"]
+    assert said[2]["errorType"] == "KeyError"
+
+
 async def test_environment_is_lambdas_and_nothing_of_this_process(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +207,7 @@ async def test_environment_is_lambdas_and_nothing_of_this_process(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_FORMAT": "Text",
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/Probe",
         "LAMBDA_TASK_ROOT": str(bench.code),
         "PYTHONPATH": str(bench.code),

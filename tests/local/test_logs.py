@@ -97,6 +97,17 @@ def test_a_traceback_stays_in_lines() -> None:
     assert shown(json.dumps(line)) == "Health           ERROR unexpected\nTraceback\n  at"
 
 
+def test_what_the_runtime_tells_of_an_error_reads_as_python_writes_it() -> None:
+    line = {
+        "level": "ERROR",
+        "errorType": "KeyError",
+        "errorMessage": "'A'",
+        "requestId": "1",
+        "stackTrace": ["  a\n    b\n"],
+    }
+    assert shown(json.dumps(line)) == "Health           ERROR KeyError: 'A'\n  a\n    b"
+
+
 def test_metrics_are_for_those_who_ask() -> None:
     metric = {"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "OrdersPlaced"}]}]}, "OrdersPlaced": [1.0]}
     assert shown(json.dumps(metric)) is None

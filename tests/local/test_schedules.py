@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,12 +10,18 @@ import pytest
 
 from local.model import Schedule
 from local.sources import Scheduler
+from tests.local.fake_aws import FakeSqs
 
 
 @pytest.fixture
-def scheduler(function, said):
+def sqs() -> FakeSqs:
+    return FakeSqs()
+
+
+@pytest.fixture
+def scheduler(function, said, sqs):
     def make(every: float, **settings: Any) -> Scheduler:
-        return Scheduler(Schedule("Reconcile", every, **settings), invoke=function, say=said.append)
+        return Scheduler(Schedule("Reconcile", every, **settings), sqs=sqs, invoke=function, say=said.append)
 
     return make
 
@@ -65,6 +72,16 @@ async def test_without_retries_an_error_is_said_at_once(scheduler, start, functi
     start(scheduler(0.05, retries=0))
     await eventually(lambda: said)
     assert len(function.events) == 1
+
+
+async def test_what_is_given_up_is_told_to_the_destination(scheduler, start, function, failed, sqs, eventually):
+    function.answer = lambda _event: failed
+    start(scheduler(0.05, retries=0, event={"task": "expire"}, on_failure_arn="arn:aws:sqs:us-east-1:000000000000:q"))
+    await eventually(lambda: sqs.sent)
+    notice = json.loads(sqs.sent[0])
+    assert notice["requestPayload"] == {"task": "expire"}
+    assert notice["requestContext"]["condition"] == "RetriesExhausted"
+    assert notice["responsePayload"] == failed.json()
 
 
 async def test_while_one_runs_at_most_one_waits(scheduler, start, function, eventually):

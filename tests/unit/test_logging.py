@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from handlers.user_body import PersonBody
 from tests.events import http
 
 SRC = Path(__file__).parents[2] / "src"
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
+"""Lambda reads the level of a JSON line only if its time is written so."""
 PROGRAM = f"""
 import json, logging, sys, warnings
 from handlers.http.endpoint import endpoint
@@ -63,6 +66,7 @@ def test_every_line_of_a_request_carries_its_ids_whoever_writes_it() -> None:
     assert len(lines) == len(LIBRARIES) + 3 + 5
     assert {line["correlation_id"] for line in lines} == {event["requestContext"]["requestId"]}
     assert {line["function_request_id"] for line in lines} == {"invocation-1"}
+    assert all(RFC3339.fullmatch(line["timestamp"]) for line in lines if "_aws" not in line)
     assert any("careful" in line.get("message", "") for line in lines)
 
 

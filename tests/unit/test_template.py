@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +20,9 @@ from domain.identity.accounts import Standing
 from domain.identity.enrolling import LEASE, LIFE
 from domain.letters.poison import LIMIT
 from handlers.http.routes import ROUTES
+from local.template import translate
 from tests.openapi import described
-from tests.template import functions, handlers, of_type, template, variables
+from tests.template import FILE, functions, handlers, of_type, template, variables
 
 PUBLIC = {
     ("POST", "/user/resend"),
@@ -348,3 +350,199 @@ def test_origins_are_taken_as_browsers_name_them(origins: str, *, taken: bool) -
     pattern = template()["Parameters"]["CorsOrigins"]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, origins)) == taken
+
+
+def test_whatever_invokes_a_function_invokes_what_is_live() -> None:
+    """So that CodeDeploy can shift all of its traffic; the translated template names no function itself."""
+    common = template()["Globals"]["Function"]
+    translated = translate(FILE, {"Stage": "prod"}, "us-east-1")["Resources"]
+    invoked = [
+        *(one["Properties"]["FunctionName"] for one in of(translated, "AWS::Lambda::EventSourceMapping")),
+        *(one["Properties"]["FunctionName"] for one in of(translated, "AWS::Lambda::Permission")),
+        *(one["Properties"]["Target"]["Arn"] for one in of(translated, "AWS::Scheduler::Schedule")),
+    ]
+    (api,) = of(translated, "AWS::ApiGatewayV2::Api")
+    uris = re.findall(r"functions/\$\{(\w+)\}/invocations", json.dumps(api))
+
+    assert common["AutoPublishAlias"] == "live"
+    assert len(invoked) > len(ROUTES)
+    assert not [one for one in invoked if not one.get("Ref", "").endswith("Aliaslive")]
+    assert [uri for uri in uris if not uri.endswith("Aliaslive")] == ["__FunctionArn__"]
+    assert '{"__FunctionArn__": {"Ref": "AuthorizerFunctionAliaslive"}}' in json.dumps(api)
+
+
+def of(translated: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Return the resources of a type."""
+    return [one for one in translated.values() if one["Type"] == kind]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "canary"),
+    [
+        ({"Stage": "dev"}, False),
+        ({"Stage": "local"}, False),
+        ({"Stage": "dev", "Rollout": "canary"}, True),
+        ({"Stage": "prod"}, True),
+        ({"Stage": "prod", "Rollout": "immediate"}, False),
+    ],
+)
+def test_new_versions_get_their_traffic_bit_by_bit_where_they_should(
+    parameters: dict[str, str], *, canary: bool
+) -> None:
+    """Each under the eyes of an alarm on its own errors, without which nothing of CodeDeploy is made."""
+    translated = translate(FILE, parameters, "us-east-1")["Resources"]
+    groups = {name: one for name, one in translated.items() if one["Type"] == "AWS::CodeDeploy::DeploymentGroup"}
+    watching = {
+        name.removesuffix("DeploymentGroup"): one["Properties"]["AlarmConfiguration"]["Alarms"]
+        for name, one in groups.items()
+    }
+    expected = {name: [{"Name": {"Ref": alarm_of(name)}}] for name in functions()} if canary else {}
+
+    assert watching == expected
+    assert {one["Properties"]["DeploymentConfigName"]["Fn::Sub"][1]["ConfigName"] for one in groups.values()} == (
+        {"Canary10Percent5Minutes"} if canary else set()
+    )
+
+
+def alarm_of(function: str) -> str:
+    return f"{function.removesuffix('Function')}Errors"
+
+
+@pytest.mark.parametrize("name", sorted(functions()))
+def test_a_function_s_alarm_is_about_its_new_version(name: str) -> None:
+    alarm = template()["Resources"][alarm_of(name)]
+    dimensions = {one["Name"]: one["Value"] for one in alarm["Properties"]["Dimensions"]}
+
+    assert alarm["Condition"] == "RollsOutByCanary"
+    assert {**alarm["Properties"], "Dimensions": None} == {
+        **template()["Resources"]["HealthErrors"]["Properties"],
+        "Dimensions": None,
+    }
+    assert dimensions == {
+        "FunctionName": {"Ref": name},
+        "Resource": {"Fn::Sub": f"${{{name}}}:live"},
+        "ExecutedVersion": {"Fn::GetAtt": [name, "Version.Version"]},
+    }
+
+
+NOT_OF_FUNCTIONS = {
+    "QueueBatchSize", "QueueBatchWindow", "QueueConcurrency", "StreamMode", "ShippingDelay", "EventSources",
+    "CorsOrigins", "Rollout", "LogRetention", "LogKeyArn",
+}  # fmt: skip
+"""Parameters of other resources."""
+
+
+def test_another_value_of_a_parameter_is_another_version_of_the_functions() -> None:
+    """A version keeps its variables, and SAM publishes none when a parameter alone has changed."""
+    said = json.dumps(template()["Resources"]["Settings"]["Properties"]["Value"])
+    named = {name for name in template()["Parameters"] if re.search(rf'"{name}"|\$\{{{name}\}}', said)}
+
+    assert named == set(template()["Parameters"]) - NOT_OF_FUNCTIONS
+    assert template()["Globals"]["Function"]["Environment"]["Variables"]["SETTINGS"] == {
+        "Fn::GetAtt": ["Settings", "Value"]
+    }
+    assert template()["Globals"]["Function"]["AutoPublishAliasAllProperties"] is True
+    for name, own in functions().items():
+        assert own["VersionDescription"] == {"Fn::GetAtt": ["Settings", "Value"]}, name
+
+
+def test_functions_log_json_to_one_group_that_forgets() -> None:
+    assert template()["Globals"]["Function"]["LoggingConfig"] == {
+        "LogGroup": {"Ref": "FunctionLog"},
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",  # metrics are lines of this level
+        "SystemLogLevel": "INFO",
+    }
+    (group,) = of_type("AWS::Logs::LogGroup").values()
+    assert group["RetentionInDays"] == {"Ref": "LogRetention"}
+    assert template()["Parameters"]["LogRetention"]["Default"] == 7
+
+
+@pytest.mark.parametrize("parameters", [{}, {"Stage": "prod", "EventSources": "enabled"}])
+def test_the_template_stays_within_cloudformation_s_limits(parameters: dict[str, str]) -> None:
+    """500 resources and 1 MB ("CloudFormation quotas"), with room for ten functions more."""
+    translated = translate(FILE, parameters, "us-east-1")
+
+    assert len(translated["Resources"]) <= 500 - 10 * 8
+    assert len(json.dumps(translated)) < 600_000
+
+
+def test_every_queue_encrypts_and_is_spoken_to_by_tls_alone() -> None:
+    queues = of_type("AWS::SQS::Queue")
+    (policy,) = of_type("AWS::SQS::QueuePolicy").values()
+
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    assert {queue["Ref"] for queue in policy["Queues"]} == set(queues)
+    assert policy["PolicyDocument"]["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert template()["Resources"]["QueuesByTlsAlone"]["Condition"] == "OnAws"
+
+
+def test_what_died_is_kept_for_as_long_as_queues_keep_anything() -> None:
+    queues = of_type("AWS::SQS::Queue")
+    letters = {name: one for name, one in queues.items() if "RedrivePolicy" not in one}
+
+    assert set(letters) == {"OrdersDeadLetters", "ShippingDeadLetters", "ProjectionFailures", "ScheduleFailures"}
+    assert {one["MessageRetentionPeriod"] for one in letters.values()} == {14 * 86400}
+
+
+def test_a_record_is_given_up_before_the_stream_forgets_it() -> None:
+    (stream,) = of_type("AWS::Kinesis::Stream").values()
+    source = handlers()["project_inventory"]["Events"]["Stream"]["Properties"]
+
+    assert source["MaximumRecordAgeInSeconds"] <= stream["RetentionPeriodHours"] * 3600
+    assert stream["StreamEncryption"]["EncryptionType"] == "KMS"
+
+
+def test_whatever_a_schedule_could_not_do_is_told() -> None:
+    """By Lambda when the function failed, by the Scheduler when it could not be invoked."""
+    scheduled = {
+        name: (own.get("EventInvokeConfig", {}), event["Properties"])
+        for name, own in functions().items()
+        for event in own.get("Events", {}).values()
+        if event["Type"] == "ScheduleV2"
+    }
+    queue = {"Fn::GetAtt": ["ScheduleFailures", "Arn"]}
+
+    assert len(scheduled) == 3
+    for name, (invocations, schedule) in scheduled.items():
+        assert invocations["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": queue}, name
+        assert schedule["DeadLetterConfig"] == {"Arn": queue}, name
+
+
+OF_RECORD = {"UsersTable", "ItemsTable"}
+"""What nothing else could be made from anew."""
+
+
+def test_what_nothing_else_could_be_made_from_outlives_its_stack() -> None:
+    kept = OF_RECORD | {"UserPool"}
+    resources = template()["Resources"]
+
+    assert {name for name, one in resources.items() if one.get("DeletionPolicy") == "RetainExceptOnCreate"} == kept
+    for name in kept:
+        assert resources[name]["UpdateReplacePolicy"] == "Retain", name
+    for name in OF_RECORD:
+        table = resources[name]["Properties"]
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+        assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProd", True, False]}, name
+
+
+def test_everything_that_costs_says_whose_it_is() -> None:
+    """Tags by which a bill is read; samconfig.toml gives them to the stack, too, and so to all that take any."""
+    translated = translate(FILE, {"Stage": "prod"}, "us-east-1")["Resources"]
+    untagged = {one["Type"] for one in translated.values() if "tradepost" not in tags_of(one)}
+
+    assert untagged == TAKE_NO_TAGS
+
+
+TAKE_NO_TAGS = {
+    "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup", "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::SQS::QueuePolicy",
+    "AWS::Scheduler::Schedule", "Custom::DatabaseSchema",
+    "AWS::CloudWatch::Alarm", "AWS::Lambda::EventSourceMapping",  # those of the stack, from samconfig.toml
+}  # fmt: skip
+
+
+def tags_of(resource: dict[str, Any]) -> str:
+    properties = resource.get("Properties", {})
+    found = [properties.get(name) for name in ("Tags", "UserPoolTags")]
+    return json.dumps([*found, properties.get("Body", {}).get("tags")])
