@@ -108,7 +108,7 @@ ANSWERS: Mapping[str, Answer] = {
     "get_item": Answer("items", OK, item.ItemJson, ("etag",), {}, ("update_item", "delete_item")),
     "update_item": Answer("items", OK, item.ItemJson, ("etag",), BUSY, ("get_item", "delete_item")),
     "delete_item": Answer("items", NO_CONTENT, refusals=BUSY),
-    "list_products": Answer("products", OK, Many("products", render.ProductJson)),
+    "list_products": Answer("products", OK, Many("products", render.ProductJson), ("cache-control",)),
     "create_product": Answer(
         "products",
         CREATED,
@@ -117,7 +117,7 @@ ANSWERS: Mapping[str, Answer] = {
         {CONFLICT: "The sku is taken."},
         ("get_product", "update_product", "delete_product", "receive_stock", "adjust_stock", "list_movements"),
     ),
-    "get_product": Answer("products", OK, render.ProductJson, (), {}, ("get_inventory",)),
+    "get_product": Answer("products", OK, render.ProductJson, ("cache-control",), {}, ("get_inventory",)),
     "update_product": Answer("products", OK, render.ProductJson, (), {}, ("get_product", "delete_product")),
     "delete_product": Answer("products", NO_CONTENT),
     "create_order": Answer("orders", ACCEPTED, render.OrderJson, ("location",), {}, ("get_order", "cancel_order")),

@@ -127,10 +127,11 @@ def _sentence(text: str) -> str:
 
 
 def _set_variables(template: dict[str, Any]) -> None:
-    """Handlers read their variables when they are imported."""
+    """Handlers read their variables when they are imported; an edge is asked for when they are called."""
     common = template["Globals"]["Function"]["Environment"]["Variables"]
     own = [one["Properties"].get("Environment", {}).get("Variables", {}) for one in _functions(template)]
-    for name in {"AWS_DEFAULT_REGION", *common, *(name for variables in own for name in variables)}:
+    named = {"AWS_DEFAULT_REGION", *common, *(name for variables in own for name in variables)}
+    for name in named - {"ORIGIN_SECRET_ID"}:
         os.environ.setdefault(name, "given")
 
 

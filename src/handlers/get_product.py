@@ -6,11 +6,11 @@ from domain.catalog.products import get_product
 from handlers.http.endpoint import endpoint
 from handlers.http.render import product
 from handlers.http.request import Request
-from handlers.http.response import Response
+from handlers.http.response import SHARED, Response
 from handlers.wiring.database import products
 
 
 @endpoint
 def handler(request: Request) -> Response:
     """Return one product, active or not."""
-    return Response(HTTPStatus.OK, product(get_product(request.path("sku"), products())))
+    return Response(HTTPStatus.OK, product(get_product(request.path("sku"), products())), SHARED)

@@ -1,11 +1,13 @@
 """GET /products: a page of what is sold."""
 
+from dataclasses import replace
+
 from domain.catalog.products import SKU
 from handlers.http.endpoint import endpoint
 from handlers.http.paging import after, limit, page
 from handlers.http.render import product
 from handlers.http.request import Request
-from handlers.http.response import Response
+from handlers.http.response import SHARED, Response
 from handlers.wiring.database import products
 
 
@@ -14,4 +16,4 @@ def handler(request: Request) -> Response:
     """Return active products in order of sku."""
     size = limit(request)
     found = products().page(size + 1, after(request, SKU) or "")
-    return page("products", found, size, lambda one: one.sku, product)
+    return replace(page("products", found, size, lambda one: one.sku, product), headers=SHARED)

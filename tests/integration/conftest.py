@@ -29,6 +29,7 @@ WIRED = {
     "items": ("items",),
     "letters": ("letters", "sources", "poison_letters"),
     "messages": ("publisher",),
+    "origin": ("origin_secret",),
     "people": ("accounts", "directory"),
     "tokens": ("verifier",),
     "users": ("users",),

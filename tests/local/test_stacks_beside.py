@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,19 @@ import pytest
 from botocore.exceptions import WaiterError
 from samtranslator.yaml_helper import yaml_parse
 
-from tests.cloud import Cloud, unique
+from tests.cloud import unique
+from tests.local.emulated import client
 
 STACKS = Path(__file__).parents[2] / "stacks"
+Clients = Callable[[str], Any]
 
 
 class Deployed:
     """A stack, and what it made."""
 
-    def __init__(self, cloud: Cloud, file: str, given: Mapping[str, str]) -> None:
-        self._cloud, self.name = cloud, unique("stack")
-        self._cloudformation = cloud.client("cloudformation")
-        template = yaml_parse((STACKS / file).read_text("utf-8"))
+    def __init__(self, clients: Clients, template: dict[str, Any], given: Mapping[str, str]) -> None:
+        self.name = unique("stack")
+        self._cloudformation = clients("cloudformation")
         needed = {name: unique(name) for name, one in template["Parameters"].items() if "Default" not in one}
         self._cloudformation.create_stack(
             StackName=self.name,
@@ -34,17 +36,22 @@ class Deployed:
         with suppress(WaiterError):
             waiter = self._cloudformation.get_waiter("stack_create_complete")
             waiter.wait(StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-        failed = [one for one in self._events() if one["ResourceStatus"].endswith("FAILED")]
+        events = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
+        failed = [one for one in events if one["ResourceStatus"].endswith("FAILED")]
         assert not failed, [(one["LogicalResourceId"], one.get("ResourceStatusReason")) for one in failed]
 
-    def _events(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
-        return found
-
-    def made(self) -> dict[str, str]:
-        """Return the types of its resources by their logical ids."""
+    def made(self) -> dict[str, tuple[str, str]]:
+        """Return type and physical id of its resources by their logical ids."""
         (page,) = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return {one["LogicalResourceId"]: one["ResourceType"] for one in page["StackResourceSummaries"]}
+        return {
+            one["LogicalResourceId"]: (one["ResourceType"], one["PhysicalResourceId"])
+            for one in page["StackResourceSummaries"]
+        }
+
+    def outputs(self) -> dict[str, str]:
+        """Return what it says of itself."""
+        (stack,) = self._cloudformation.describe_stacks(StackName=self.name)["Stacks"]
+        return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
     def delete(self) -> None:
         """Remove it."""
@@ -62,20 +69,19 @@ def without_metric_math(template: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cloud(ministack: str) -> Iterator[Cloud]:
-    """Return clients of the emulated AWS."""
-    opened = Cloud(ministack)
-    yield opened
-    opened.close()
+def clients(ministack: str) -> Iterator[Clients]:
+    """Return a function that gives clients of the emulated AWS."""
+    with ExitStack() as opened:
+        yield cache(lambda service: opened.enter_context(closing(client(service, ministack))))
 
 
 @pytest.fixture
-def deploy(cloud: Cloud) -> Iterator[Any]:
+def deploy(clients: Clients) -> Iterator[Callable[..., Deployed]]:
     """Return a function that creates a stack, which is gone in the end."""
     made: list[Deployed] = []
 
     def create(file: str, **given: str) -> Deployed:
-        made.append(Deployed(cloud, file, given))
+        made.append(Deployed(clients, yaml_parse((STACKS / file).read_text("utf-8")), given))
         return made[-1]
 
     yield create
@@ -98,21 +104,55 @@ DATABASES = [
 @pytest.mark.parametrize(("database", "own"), DATABASES)
 @pytest.mark.parametrize("email", ["", "ops@example.com"])
 def test_alarms_and_dashboard_are_made_for_every_kind_of_database(
-    deploy: Any, cloud: Cloud, database: dict[str, str], own: set[str], email: str
+    deploy: Callable[..., Deployed], clients: Clients, database: dict[str, str], own: set[str], email: str
 ) -> None:
     service = unique("shop")
 
     stack = deploy("observe.yaml", Service=service, AlarmEmail=email, **database)
 
-    alarms = {name for name, kind in stack.made().items() if kind == "AWS::CloudWatch::Alarm"}
-    found = cloud.client("cloudwatch").describe_alarms(AlarmNamePrefix=service)["MetricAlarms"]
+    alarms = {name for name, (kind, _) in stack.made().items() if kind == "AWS::CloudWatch::Alarm"}
+    found = clients("cloudwatch").describe_alarms(AlarmNamePrefix=service)["MetricAlarms"]
     assert {one["AlarmName"] for one in found} == {f"{service}-{name}" for name in alarms}
     assert {name for name in alarms if name.startswith("Database")} == (
         {"DatabaseBusy", "DatabaseConnections", *own} if database else set()
     )
     assert [bool(one["AlarmActions"]) for one in found] == [bool(email)] * len(found)
-    body = cloud.client("cloudwatch").get_dashboard(DashboardName=service)["DashboardBody"]
+    body = clients("cloudwatch").get_dashboard(DashboardName=service)["DashboardBody"]
     first, *others = json.loads(body)["widgets"]
     assert {re.sub(r".*:", "", arn) for arn in first["properties"]["alarms"]} == {one["AlarmName"] for one in found}
     assert "${" not in body
     assert bool(database) == any("PostgreSQL" in one["properties"]["title"] for one in others)
+
+
+NAMED = {
+    "DomainName": "shop.example",
+    "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/0",
+    "HostedZoneId": "Z1",
+}
+
+
+@pytest.mark.parametrize("named", [{}, NAMED], ids=["CloudFront's name", "a name of one's own"])
+def test_the_edge_sends_what_its_secret_holds(
+    deploy: Callable[..., Deployed], clients: Clients, named: dict[str, str]
+) -> None:
+    """Without logs, whose delivery MiniStack's CloudFormation does not make."""
+    if named:
+        made = clients("route53").create_hosted_zone(Name="shop.example", CallerReference=unique())
+        named = {**named, "HostedZoneId": made["HostedZone"]["Id"].removeprefix("/hostedzone/")}
+    stack = deploy("edge.yaml", ApiDomainName="api.example.com", ApiRegion="eu-west-1", Logs="off", **named)
+
+    resources = stack.made()
+    secrets = clients("secretsmanager")
+    found = secrets.get_secret_value(SecretId=resources["OriginSecret"][1])
+    secret = json.loads(found["SecretString"])
+    config = clients("cloudfront").get_distribution_config(Id=resources["Distribution"][1])["DistributionConfig"]
+    (origin,) = config["Origins"]["Items"]
+    (sent,) = origin["CustomHeaders"]["Items"]
+    assert secret["previous"] == ""
+    assert len(secret["newest"]) == 64
+    assert (sent["HeaderName"], sent["HeaderValue"]) == ("x-origin-secret", secret["newest"])
+    assert stack.outputs()["OriginSecretArn"] == found["ARN"].replace("us-east-1", "eu-west-1")
+    assert stack.outputs()["Url"] == (
+        "https://shop.example" if named else f"https://{stack.outputs()['DistributionDomainName']}"
+    )
+    assert {"NameV4", "NameV6"} & resources.keys() == ({"NameV4", "NameV6"} if named else set())

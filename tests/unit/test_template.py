@@ -306,6 +306,30 @@ def statements(function: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for one in found for each in (one["Fn::If"][1:] if "Fn::If" in one else [one])]
 
 
+def test_whoever_answers_calls_may_read_what_the_edge_sends_but_for_the_health_check() -> None:
+    """Where there is an edge; /health does nothing, and is watched past the edge, too."""
+    policy = template()["Resources"]["OriginSecretPolicy"]
+    answering = {
+        name for name, own in functions().items() if any(e["Type"] == "HttpApi" for e in own.get("Events", {}).values())
+    }
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+
+    assert policy["Condition"] == "BehindEdge"
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["secretsmanager:GetSecretValue"],
+        "Resource": {"Ref": "OriginSecretArn"},
+    }
+    assert {one["Ref"] for one in policy["Properties"]["Roles"]} == {
+        f"{name}Role" for name in answering - {"HealthFunction"}
+    }
+    assert template()["Globals"]["Function"]["Environment"]["Variables"]["ORIGIN_SECRET_ID"] == {
+        "Ref": "OriginSecretArn"
+    }
+    assert template()["Parameters"]["OriginSecretArn"]["Default"] == ""
+    assert functions()["HealthFunction"]["Environment"] == {"Variables": {"ORIGIN_SECRET_ID": ""}}
+
+
 def test_an_invitation_gives_way_when_its_first_password_has_ended() -> None:
     (pool,) = of_type("AWS::Cognito::UserPool").values()
 
@@ -537,7 +561,7 @@ def test_everything_that_costs_says_whose_it_is() -> None:
 TAKE_NO_TAGS = {
     "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup", "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::SQS::QueuePolicy",
-    "AWS::Scheduler::Schedule", "Custom::DatabaseSchema",
+    "AWS::IAM::ManagedPolicy", "AWS::Scheduler::Schedule", "Custom::DatabaseSchema",
     "AWS::CloudWatch::Alarm", "AWS::Lambda::EventSourceMapping",  # those of the stack, from samconfig.toml
 }  # fmt: skip
 

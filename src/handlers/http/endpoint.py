@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import TradepostError, Unavailable
+from handlers.http.origin import admitted
 from handlers.http.request import Request, front_door
 from handlers.http.response import Refused, Response, problem, refusal
 from handlers.telemetry import logger
@@ -35,7 +36,7 @@ def endpoint(answer: Callable[[Request], Response]) -> Callable[[dict[str, Any],
 
 def _answer(answer: Callable[[Request], Response], request: Request) -> Response:
     try:
-        return answer(request)
+        return answer(admitted(request))
     except TradepostError as error:
         if isinstance(error, Unavailable):
             logger.warning("unavailable", exc_info=True)

@@ -55,6 +55,8 @@ class Request:
 
     event: Event
     context: LambdaContext
+    viewer: str | None = None
+    """The client's address as the edge saw it, where the call came through one."""
 
     @property
     def id(self) -> str:
@@ -73,11 +75,13 @@ class Request:
 
     @property
     def address(self) -> str:
-        """The client's IP address as the front door itself saw it; empty when it did not say.
+        """The client's IP address as the edge or the front door itself saw it; empty when it did not say.
 
         A load balancer appends what it saw to x-forwarded-for (its mode `append`), so that everything before the last
         entry is the client's own word.
         """
+        if self.viewer:
+            return self.viewer
         context: dict[str, Any] = self.event["requestContext"]
         if "elb" in context:
             return _without_port((self.header("x-forwarded-for") or "").rpartition(",")[2].strip())

@@ -20,6 +20,9 @@ HEADERS = {
     "strict-transport-security": "max-age=63072000; includeSubDomains",
 }
 
+SHARED = {"cache-control": "public, max-age=0, s-maxage=60"}
+"""What everybody may see: the edge shows a copy for a minute, browsers ask again."""
+
 STATUSES: Mapping[type[TradepostError], tuple[HTTPStatus, str]] = {
     errors.InvalidInput: (HTTPStatus.BAD_REQUEST, "invalid-input"),
     errors.Unauthenticated: (HTTPStatus.UNAUTHORIZED, "unauthenticated"),
