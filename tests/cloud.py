@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import uuid
 from collections.abc import Mapping
@@ -109,7 +110,7 @@ class Cloud:
             of_type("AWS::Cognito::UserPool").values(),
             of_type("AWS::Cognito::UserPoolClient").values(),
         )
-        plain = {name: value for name, value in pool.items() if name != "DeletionProtection"}
+        plain = {name: value for name, value in pool.items() if not re.search("'(Ref|Fn::If)'", str(value))}
         pool_id = cognito.create_user_pool(PoolName=unique(), **plain)["UserPool"]["Id"]
         (group,) = of_type("AWS::Cognito::UserPoolGroup").values()
         cognito.create_group(UserPoolId=pool_id, GroupName=group["GroupName"])

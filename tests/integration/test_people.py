@@ -10,9 +10,11 @@ from typing import Any, get_args
 
 import pytest
 
+from adapters.cognito.accounts import CognitoAccounts
 from adapters.cognito.directory import ANSWERS
 from adapters.memory.people import MemoryCognito
 from adapters.postgres.database import Database
+from domain.identity.accounts import Registration
 from tests.cloud import Cloud, unique
 from tests.events import caller
 from tests.integration.conftest import Call
@@ -49,6 +51,44 @@ def test_a_registration_answers_with_the_profile(call: Call, person: dict[str, s
     assert {name: answer.body[name] for name in ("username", "email", "name")} == {
         name: person[name] for name in ("username", "email", "name")
     }
+
+
+def sign_up_event(person: Mapping[str, str], source: str = "PreSignUp_SignUp") -> dict[str, Any]:
+    """Return what Cognito asks before it makes an account."""
+    attributes = {name: person[name] for name in ("email", "name")}
+    return {"triggerSource": source, "userName": person["username"], "request": {"userAttributes": attributes}}
+
+
+def test_a_registration_of_ours_is_let_through_by_what_cognito_asks(
+    call: Call, invoke: Any, person: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emulated Cognito asks nobody; here it does."""
+    sign_up = CognitoAccounts.sign_up
+
+    def asking(accounts: CognitoAccounts, registration: Registration) -> str:
+        event = sign_up_event(vars(registration))
+        assert invoke("admit_sign_up", event) == event
+        return sign_up(accounts, registration)
+
+    monkeypatch.setattr(CognitoAccounts, "sign_up", asking)
+
+    assert call("register_user", person).status == 201
+
+
+def test_who_goes_past_us_gets_no_account(invoke: Any, person: dict[str, str]) -> None:
+    with pytest.raises(Exception, match="register at /user/register"):
+        invoke("admit_sign_up", sign_up_event(person))
+
+
+def test_an_email_that_has_been_registered_lets_nobody_past_us(invoke: Any, registered: dict[str, str]) -> None:
+    with pytest.raises(Exception, match="register at /user/register"):
+        invoke("admit_sign_up", sign_up_event(registered))
+
+
+def test_whom_the_shop_invites_is_not_asked_about(invoke: Any, person: dict[str, str]) -> None:
+    event = sign_up_event(person, "PreSignUp_AdminCreateUser")
+
+    assert invoke("admit_sign_up", event) == event
 
 
 def test_a_registration_is_confirmed_without_a_body(call: Call, person: dict[str, str]) -> None:

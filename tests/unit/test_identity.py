@@ -13,7 +13,7 @@ from adapters.memory.items import MemoryItems
 from adapters.memory.people import MemoryCognito, MemoryUsers
 from domain.errors import Conflict, InFlight, InvalidInput, NotFound, Unauthenticated, Unavailable
 from domain.identity.accounts import Answer, Challenge, Registration, SignedIn, Standing, Tokens
-from domain.identity.enrolling import LEASE, LIFE, invite_user, register_user
+from domain.identity.enrolling import LEASE, LIFE, invite_user, is_registering, register_user
 from domain.identity.leaving import PAGE, delete_user
 from domain.identity.signing_in import answer_challenge, login_user
 from domain.identity.users import Claim, User, get_user
@@ -466,3 +466,35 @@ def test_whose_email_is_not_shown_to_be_theirs_claims_none(house: House) -> None
 def test_a_code_has_ended_before_its_account_gives_way() -> None:
     """Source: Cognito Developer Guide, "Quotas": a code is valid for 24 hours; one may be asked for until then."""
     assert LIFE[Standing.UNCONFIRMED] >= 2 * timedelta(hours=24)
+
+
+def test_an_account_is_made_only_while_its_registration_is_under_way(house: House) -> None:
+    """What Cognito asks in the midst of its sign-up."""
+    asked: list[bool] = []
+    sign_up = house.cognito.sign_up
+
+    def asking(registration: Registration) -> str:
+        asked.append(is_registering("Ann", "ANN@example.com", house.users, house.clock))
+        return sign_up(registration)
+
+    house.cognito.sign_up = asking  # type: ignore[method-assign]
+
+    assert not is_registering("ann", ANN.email, house.users, house.clock)
+    house.register()
+    assert asked == [True]
+    assert not is_registering("ann", ANN.email, house.users, house.clock)
+
+
+@pytest.mark.parametrize(("username", "email"), [("eve", ANN.email), ("ann", "eve@example.com")])
+def test_nobody_makes_an_account_beside_somebody_elses_registration(house: House, username: str, email: str) -> None:
+    house.users.claim(Claim.of(ANN.email, "ann", NOON), instead_of=None)
+
+    assert is_registering("ann", ANN.email, house.users, house.clock)
+    assert not is_registering(username, email, house.users, house.clock)
+
+
+def test_a_registration_that_broke_off_lets_nobody_in_later(house: House) -> None:
+    house.users.claim(Claim.of(ANN.email, "ann", NOON), instead_of=None)
+    house.clock.tick(seconds=LEASE.total_seconds())
+
+    assert not is_registering("ann", ANN.email, house.users, house.clock)

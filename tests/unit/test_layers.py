@@ -16,6 +16,7 @@ SRC = Path(__file__).parents[2] / "src"
 HEAVY = ("boto3", "psycopg", "pydantic", "email_validator", "jwt")
 NEEDS = {
     "authorizer": {"jwt"},
+    "admit_sign_up": {"boto3"},
     "register_user": {"boto3", "pydantic", "email_validator"},
     "confirm_user": {"boto3", "pydantic"},
     "login_user": {"boto3", "pydantic"},

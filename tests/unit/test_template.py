@@ -420,7 +420,7 @@ def test_new_versions_get_their_traffic_bit_by_bit_where_they_should(
         name.removesuffix("DeploymentGroup"): one["Properties"]["AlarmConfiguration"]["Alarms"]
         for name, one in groups.items()
     }
-    expected = {name: [{"Name": {"Ref": alarm_of(name)}}] for name in functions()} if canary else {}
+    expected = {name: [{"Name": {"Ref": alarm_of(name)}}] for name in functions() if name != REFUSES} if canary else {}
 
     assert watching == expected
     assert {one["Properties"]["DeploymentConfigName"]["Fn::Sub"][1]["ConfigName"] for one in groups.values()} == (
@@ -428,11 +428,15 @@ def test_new_versions_get_their_traffic_bit_by_bit_where_they_should(
     )
 
 
+REFUSES = "AdmitSignUpFunction"
+"""Its errors are its refusals, which anybody may cause."""
+
+
 def alarm_of(function: str) -> str:
     return f"{function.removesuffix('Function')}Errors"
 
 
-@pytest.mark.parametrize("name", sorted(functions()))
+@pytest.mark.parametrize("name", sorted(set(functions()) - {REFUSES}))
 def test_a_function_s_alarm_is_about_its_new_version(name: str) -> None:
     alarm = template()["Resources"][alarm_of(name)]
     dimensions = {one["Name"]: one["Value"] for one in alarm["Properties"]["Dimensions"]}
@@ -451,7 +455,7 @@ def test_a_function_s_alarm_is_about_its_new_version(name: str) -> None:
 
 NOT_OF_FUNCTIONS = {
     "QueueBatchSize", "QueueBatchWindow", "QueueConcurrency", "StreamMode", "ShippingDelay", "EventSources",
-    "CorsOrigins", "Rollout", "LogRetention", "LogKeyArn",
+    "CorsOrigins", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn",
 }  # fmt: skip
 """Parameters of other resources."""
 
@@ -570,3 +574,42 @@ def tags_of(resource: dict[str, Any]) -> str:
     properties = resource.get("Properties", {})
     found = [properties.get(name) for name in ("Tags", "UserPoolTags")]
     return json.dumps([*found, properties.get("Body", {}).get("tags")])
+
+
+def test_nobody_becomes_an_admin_by_a_call_of_ours() -> None:
+    """Groups are the pool's, and only who may sign in to the AWS account adds anybody to one."""
+    actions = {action for own in functions().values() for one in statements(own) for action in one["Action"]}
+    (client,) = of_type("AWS::Cognito::UserPoolClient").values()
+
+    assert not [action for action in actions if "Group" in action or "UpdateUserAttributes" in action]
+    assert set(client["WriteAttributes"]) == {"email", "name"}
+    assert client["ExplicitAuthFlows"] == ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+
+
+def test_tokens_end_when_they_are_said_to() -> None:
+    (client,) = of_type("AWS::Cognito::UserPoolClient").values()
+
+    assert client["TokenValidityUnits"] == {"AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days"}
+    assert (client["AccessTokenValidity"], client["IdTokenValidity"], client["RefreshTokenValidity"]) == (60, 60, 30)
+    assert client["EnableTokenRevocation"] is True
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+
+
+def test_cognito_asks_before_it_makes_an_account() -> None:
+    """And is the only one that may ask; what it asks knows no pool, which knows it."""
+    translated = translate(FILE, {}, "us-east-1")["Resources"]
+    permission = translated["AdmitSignUpFunctionAliasliveCognitoPermission"]["Properties"]
+
+    assert translated["UserPool"]["Properties"]["LambdaConfig"] == {
+        "PreSignUp": {"Ref": "AdmitSignUpFunctionAliaslive"}
+    }
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["UserPool", "Arn"]}
+    assert "UserPool" not in json.dumps(translated["AdmitSignUpFunction"])
+
+
+def test_a_second_factor_and_protection_from_threats_are_chosen_by_parameter() -> None:
+    (pool,) = of_type("AWS::Cognito::UserPool").values()
+
+    assert pool["MfaConfiguration"] == {"Fn::If": ["OffersMfa", "OPTIONAL", "OFF"]}
+    assert pool["UserPoolTier"] == {"Fn::If": ["ProtectsFromThreats", "PLUS", "LITE"]}
+    assert pool["UserPoolAddOns"]["Fn::If"][1] == {"AdvancedSecurityMode": "ENFORCED"}

@@ -55,6 +55,8 @@ def _refusal(error: ClientError) -> Exception:
         "InvalidParameterException": invalid("body", said),
         "PasswordResetRequiredException": ResetRequired("the password must be reset before the next sign-in"),
         "CodeDeliveryFailureException": Unavailable("the code could not be sent; try again later"),
+        "UserLambdaValidationException": Unavailable("the registration took too long; try again"),
+        "UnexpectedLambdaException": Unavailable("a service behind this is busy; try again"),
         "TooManyFailedAttemptsException": Unavailable("too many tries; try again later"),
     }
     return refusals.get(error.response["Error"]["Code"], error)

@@ -41,6 +41,17 @@ def invite_user(email: str, name: str, *, directory: Directory, users: Users, cl
     return office.enrol(email.lower(), email, name, lambda: directory.invite(email, name))
 
 
+def is_registering(username: str, email: str, users: Users, clock: Clock) -> bool:
+    """Return whether a registration of that username with that email is under way right now."""
+    claim = users.holder(email)
+    return (
+        claim is not None
+        and claim.user_id is None
+        and claim.username == username.lower()
+        and clock() - claim.at < LEASE
+    )
+
+
 @dataclass(frozen=True)
 class _Office:
     directory: Directory
