@@ -19,6 +19,7 @@ STACK = "tradepost"
 UNUSED = {"VpcConfig", "Code", "Tags", "FunctionName", "Architectures", "SnapStart", "TracingConfig"}
 """Properties that the local cloud does not look at, and whose references need not be strings."""
 API = "AWS::ApiGatewayV2::Api"
+USER_POOL = "AWS::Cognito::UserPool"
 RESOLVED = (
     "AWS::Lambda::Function",
     "AWS::Lambda::EventInvokeConfig",
@@ -47,6 +48,13 @@ def custom_resources(template: dict[str, Any]) -> list[CustomResource]:
         needed = one.get("DependsOn", [])
         one["DependsOn"] = [name for name in ([needed] if isinstance(needed, str) else needed) if name not in names]
     return [CustomResource(name, template["Resources"].pop(name)) for name in names]
+
+
+def leave_out_triggers(template: dict[str, Any]) -> None:
+    """Take the functions that Cognito calls out of a template: the emulated one would call what stands in for them."""
+    for one in template["Resources"].values():
+        if one["Type"] == USER_POOL:
+            one["Properties"].pop("LambdaConfig", None)
 
 
 def deploy(client: Callable[[str], Any], template: dict[str, Any], parameters: Mapping[str, str]) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from local.custom_resources import run_custom_resource
-from local.deployment import References, custom_resources, deploy, physical_ids
+from local.deployment import References, custom_resources, deploy, leave_out_triggers, physical_ids
 from local.emulator import REGION, Emulator
 from local.functions.service import Functions
 from local.gateway.server import Gateway
@@ -184,6 +184,7 @@ class Stack:
             **self._options.parameters,
             "EventSources": "disabled",  # the emulator's own pollers; ours take the messages
         }
+        leave_out_triggers(template)
         references = References(template)
         outputs = deploy(self._aws.client, template, parameters)
         return read_back(template, references, outputs, code_folders(self._options.template))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.deployment import References, custom_resources
+from local.deployment import References, custom_resources, leave_out_triggers
 from local.model import Authorizer, Deployment, QueueSource, Route, Schedule, StreamSource
 from local.reading import read_back
 from local.state import ROOT, LocalError
@@ -231,6 +231,14 @@ def test_custom_resources_are_taken_out_of_the_project_s_template() -> None:
         "MigrateDatabaseFunction",
     )
     assert "ServiceToken" not in schema.properties
+
+
+def test_cognito_calls_none_of_the_project_s_functions_here() -> None:
+    """Emulated, it would call what stands in for them; decisions.md tells what that leaves open on a laptop."""
+    template = translate(ROOT / "template.yaml", {}, "us-east-1")
+    assert "LambdaConfig" in template["Resources"]["UserPool"]["Properties"]
+    leave_out_triggers(template)
+    assert "LambdaConfig" not in template["Resources"]["UserPool"]["Properties"]
 
 
 def test_every_reference_is_asked_for_once() -> None:
