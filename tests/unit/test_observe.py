@@ -13,7 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from domain.orders.order import Reason
-from tests.template import handlers, template
+from tests.template import functions, handlers, template
 
 ROOT = Path(__file__).parents[2]
 OBSERVE: dict[str, Any] = yaml_parse((ROOT / "stacks/observe.yaml").read_text("utf-8"))
@@ -172,6 +172,38 @@ def test_slow_is_measured_against_the_timeouts_of_the_template() -> None:
     assert limits == {
         one: 1000 * handlers()[anchor(name).replace("-", "_")]["Timeout"] for one, name in functions.items()
     }
+
+
+def test_the_template_names_what_is_watched_by_the_names_that_it_has_there() -> None:
+    """UpdateStocksFunction is !Ref UpdateStocksFunction, and nothing that has no default is forgotten."""
+    observe = template()["Resources"]["Observe"]["Properties"]
+    given = dict(observe["Parameters"])
+    needed = {name for name, one in OBSERVE["Parameters"].items() if "Default" not in one}
+
+    assert observe["TemplateURL"] == "stacks/observe.yaml"
+    assert needed <= given.keys() <= OBSERVE["Parameters"].keys()
+    assert (given.pop("Service"), given.pop("ApiId")) == ({"Ref": "AWS::StackName"}, {"Ref": "Api"})
+    for name, value in given.items():
+        queue = template()["Resources"].get(name, {}).get("Type") == "AWS::SQS::Queue"
+        assert value == ({"Fn::GetAtt": [name, "QueueName"]} if queue else {"Ref": name})
+
+
+def test_every_queue_function_and_table_of_the_orders_way_is_watched() -> None:
+    """What keeps orders waiting: each queue, each consumer and each schedule; and every table."""
+    given = template()["Resources"]["Observe"]["Properties"]["Parameters"]
+    resources = template()["Resources"]
+    consumers = {
+        name
+        for name, own in functions().items()
+        if {event["Type"] for event in own.get("Events", {}).values()} & {"SQS", "Kinesis", "ScheduleV2"}
+    }
+    of_type = {
+        name
+        for name, one in resources.items()
+        if one["Type"] in ("AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Kinesis::Stream")
+    }
+
+    assert consumers | of_type | {"CreateOrderFunction", "AuthorizerFunction"} <= given.keys()
 
 
 def test_no_alarm_measures_more_than_cloudwatch_takes() -> None:

@@ -455,7 +455,7 @@ def test_a_function_s_alarm_is_about_its_new_version(name: str) -> None:
 
 NOT_OF_FUNCTIONS = {
     "QueueBatchSize", "QueueBatchWindow", "QueueConcurrency", "StreamMode", "ShippingDelay", "EventSources",
-    "CorsOrigins", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn",
+    "CorsOrigins", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn", "AlarmEmail", "RunbookUrl",
 }  # fmt: skip
 """Parameters of other resources."""
 
