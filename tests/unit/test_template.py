@@ -456,6 +456,7 @@ def test_a_function_s_alarm_is_about_its_new_version(name: str) -> None:
 NOT_OF_FUNCTIONS = {
     "QueueBatchSize", "QueueBatchWindow", "QueueConcurrency", "StreamMode", "ShippingDelay", "EventSources",
     "CorsOrigins", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn", "AlarmEmail", "RunbookUrl",
+    "RequestsPerSecond", "RequestBurst", "DomainName", "CertificateArn", "HostedZoneId",
 }  # fmt: skip
 """Parameters of other resources."""
 
@@ -481,8 +482,9 @@ def test_functions_log_json_to_one_group_that_forgets() -> None:
         "ApplicationLogLevel": "INFO",  # metrics are lines of this level
         "SystemLogLevel": "INFO",
     }
-    (group,) = of_type("AWS::Logs::LogGroup").values()
-    assert group["RetentionInDays"] == {"Ref": "LogRetention"}
+    groups = of_type("AWS::Logs::LogGroup")
+    assert set(groups) == {"FunctionLog", "ApiLog"}
+    assert {group["RetentionInDays"]["Ref"] for group in groups.values()} == {"LogRetention"}
     assert template()["Parameters"]["LogRetention"]["Default"] == 7
 
 
@@ -563,6 +565,7 @@ def test_everything_that_costs_says_whose_it_is() -> None:
 
 
 TAKE_NO_TAGS = {
+    "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSet",
     "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup", "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::SQS::QueuePolicy",
     "AWS::IAM::ManagedPolicy", "AWS::Scheduler::Schedule", "Custom::DatabaseSchema",
@@ -613,3 +616,44 @@ def test_a_second_factor_and_protection_from_threats_are_chosen_by_parameter() -
     assert pool["MfaConfiguration"] == {"Fn::If": ["OffersMfa", "OPTIONAL", "OFF"]}
     assert pool["UserPoolTier"] == {"Fn::If": ["ProtectsFromThreats", "PLUS", "LITE"]}
     assert pool["UserPoolAddOns"]["Fn::If"][1] == {"AdvancedSecurityMode": "ENFORCED"}
+
+
+def test_every_parameter_stands_in_one_group_of_the_console() -> None:
+    interface = template()["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+
+    assert sorted(grouped) == sorted(template()["Parameters"])
+    assert set(interface["ParameterLabels"]) <= set(grouped)
+    for name, parameter in template()["Parameters"].items():
+        assert parameter["Description"], name
+        assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter), name
+
+
+NEVER_LOGGED = ("path", "query", "header", "userAgent", "body", "claims", "principal")
+
+
+def test_requests_are_limited_and_logged_without_what_people_sent() -> None:
+    api = of_type("AWS::Serverless::HttpApi")["Api"]
+    line = json.loads(api["AccessLogSettings"]["Format"])
+
+    assert api["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
+        "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
+    }
+    assert {"requestId", "ip", "routeKey", "status", "latency", "authorizerError", "integrationError"} <= set(line)
+    assert all(value.startswith("$context.") for value in line.values())
+    assert not [value for value in line.values() for name in NEVER_LOGGED if name in value]
+
+
+@pytest.mark.parametrize(
+    ("domain", "taken"),
+    [
+        ("", True),
+        ("api.shop.example", True),
+        ("shop", False),
+        ("https://api.shop.example", False),
+        ("API.shop.example", False),
+    ],
+)
+def test_a_domain_is_a_host_s_name(domain: str, *, taken: bool) -> None:
+    assert bool(re.fullmatch(template()["Parameters"]["DomainName"]["AllowedPattern"], domain)) == taken
