@@ -49,12 +49,15 @@ simulate: $(BIN)/.dev ## disturb the order's way in 10,000 schedules, going on w
 benchmarks: $(BIN)/.dev ## what is how fast beside what, for some ten minutes; ARGS="process_orders million_orders"
 	@PYTHONPATH=src:. exec $(BIN)/python -m benchmarks $(ARGS)
 
-lint: $(BIN)/.dev ## ruff, strict typing, the dependency rule, the template
+lint: $(BIN)/.dev $(BIN)/.checkov ## ruff, strict typing, the dependency rule, the templates
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	PYTHONPATH=src:. $(BIN)/lint-imports
 	$(BIN)/sam validate --lint --region us-east-1
+	$(BIN)/cfn-lint template.yaml stacks/*.yaml
+	.venv/checkov/bin/checkov --config-file .checkov.yaml --file stacks/*.yaml
+	.venv/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml --soft-fail
 
 format: $(BIN)/.dev ## format the code
 	$(BIN)/ruff check --fix
@@ -75,7 +78,8 @@ lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 		--no-emit-index-url --no-header --no-annotate"; \
 	$$compile --upgrade requirements/dev.in -o requirements/dev.txt; \
 	$$compile requirements/local.in -c requirements/dev.txt -o requirements/local.txt; \
-	$$compile requirements/runtime.in -c requirements/dev.txt -o src/requirements.txt
+	$$compile requirements/runtime.in -c requirements/dev.txt -o src/requirements.txt; \
+	$$compile --upgrade requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## remove the environment and the local state
 	rm -rf .venv .tradepost .aws-sam .simulation.json .coverage* .pytest_cache .mypy_cache .ruff_cache
@@ -96,4 +100,10 @@ $(BIN)/.local: requirements/local.txt pyproject.toml .venv/.made
 $(BIN)/.dev: requirements/dev.txt $(BIN)/.local
 	@echo "Installing what the tests need (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(BIN)/.checkov: requirements/checkov.txt .venv/.made
+	@echo "Installing what looks over the templates (once) ..."
+	@$(BIN)/python -m venv --clear .venv/checkov
+	@.venv/checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
 	@touch $@
