@@ -97,8 +97,8 @@ def login(server: Server) -> dict[str, str | int]:
 
 
 @contextmanager
-def ministack(folder: Path) -> Iterator[Cloud]:
-    """Run a MiniStack of the caller's own, which checks signatures and permissions."""
+def ministack(folder: Path, *command: str) -> Iterator[Cloud]:
+    """Run a MiniStack of the caller's own, which checks signatures and permissions; `command` runs it otherwise."""
     port = free_port()
     settings = {
         "AUTH": "true",
@@ -110,12 +110,12 @@ def ministack(folder: Path) -> Iterator[Cloud]:
         "AWS_ACCESS_KEY_ID": ROOT[0],
         "AWS_SECRET_ACCESS_KEY": ROOT[1],
     }
-    program = str(Path(sys.executable).with_name("ministack"))
+    program = [*command] or [str(Path(sys.executable).with_name("ministack"))]
 
     def ready() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
-    with process([program], signal.SIGTERM, ready, cwd=folder, env={**minimal_environment(folder), **settings}):
+    with process(program, signal.SIGTERM, ready, cwd=folder, env={**minimal_environment(folder), **settings}):
         cloud = Cloud(f"http://127.0.0.1:{port}")
         yield cloud
         cloud.close()

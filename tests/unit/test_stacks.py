@@ -1,0 +1,98 @@
+"""What the network and the databases promise in every deployment, whatever is chosen."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from tests.stacks import FOLDER, of_type, stack
+from tests.template import functions
+from tests.template import of_type as in_root
+
+NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+SERVICES = ("dynamodb", "secretsmanager", "sqs", "kinesis")
+"""Those whose endpoints have a policy that says what functions do."""
+
+
+def actions(function: dict[str, Any]) -> set[str]:
+    """Return what a function's role allows, under whichever conditions."""
+    found = [one for policy in function.get("Policies", []) for one in policy["Statement"]]
+    each = chain.from_iterable(one["Fn::If"][1:] if "Fn::If" in one else [one] for one in found)
+    return {action.rstrip("*") for one in each if one != {"Ref": "AWS::NoValue"} for action in one["Action"]}
+
+
+def test_endpoints_let_through_what_functions_in_the_network_do_and_nothing_else() -> None:
+    inside = set(chain.from_iterable(actions(one) for one in functions().values() if "VpcConfig" in one))
+    endpoints = of_type("network", "AWS::EC2::VPCEndpoint").values()
+    statements = [each for one in endpoints for each in one.get("PolicyDocument", {"Statement": []})["Statement"]]
+    let_through = set(chain.from_iterable(one["Action"] for one in statements))
+
+    assert {one for one in inside if one.startswith(SERVICES)} <= let_through - {"s3:PutObject"}
+    assert {one.split(":")[0] for one in inside} <= {*SERVICES, "cognito-idp"}
+
+
+def test_endpoints_lead_to_this_accounts_own_and_to_where_custom_resources_answer() -> None:
+    for one in of_type("network", "AWS::EC2::VPCEndpoint").values():
+        for statement in one.get("PolicyDocument", {"Statement": []})["Statement"]:
+            where = str(statement["Resource"])
+            assert "${AWS::AccountId}" in where or "cloudformation-custom-resource-response" in where
+
+
+def test_exactly_the_functions_that_reach_postgres_are_in_the_network() -> None:
+    reach = {name for name, one in functions().items() if re.search("DATABASE", str(one.get("Environment")))}
+
+    assert {name for name, one in functions().items() if "VpcConfig" in one} == reach
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_may_come_in_is_named_by_security_group(name: str) -> None:
+    groups = of_type(name, "AWS::EC2::SecurityGroup").values()
+    rules = [rule for one in groups for rule in one.get("SecurityGroupIngress", [])]
+
+    for rule in [*rules, *of_type(name, "AWS::EC2::SecurityGroupIngress").values()]:
+        assert "SourceSecurityGroupId" in rule
+        assert rule["FromPort"] == rule["ToPort"] in (443, 5432)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_security_group_leads_everywhere_by_leaving_its_ways_out_unsaid(name: str) -> None:
+    for logical, one in of_type(name, "AWS::EC2::SecurityGroup").items():
+        ways = one["SecurityGroupEgress"]
+        assert ways
+        everywhere = {rule["ToPort"] for rule in ways if rule.get("CidrIp") == "0.0.0.0/0"}
+        assert everywhere == ({443} if logical == "FunctionSecurityGroup" else set())
+
+
+def test_servers_keep_their_data_and_speak_tls_alone() -> None:
+    servers = of_type("server", "AWS::RDS::DBCluster") | of_type("server", "AWS::RDS::DBInstance")
+    kept = {logical for logical, one in servers.items() if "MasterUsername" in one}
+    parameters = of_type("server", "AWS::RDS::DBClusterParameterGroup") | of_type(
+        "server", "AWS::RDS::DBParameterGroup"
+    )
+
+    assert kept == {"Cluster", "Instance"}
+    for logical in kept:
+        assert servers[logical]["StorageEncrypted"] is True
+        assert stack("server")["Resources"][logical]["DeletionPolicy"] == "Snapshot"
+        assert stack("server")["Resources"][logical]["UpdateReplacePolicy"] == "Snapshot"
+    assert [one["Parameters"]["rds.force_ssl"] for one in parameters.values()] == ["1", "1"]
+    assert of_type("server", "AWS::RDS::DBProxy")["ServiceProxy"]["RequireTLS"] is True
+    assert not any(one.get("PubliclyAccessible") for one in servers.values())
+
+
+def test_no_password_stands_in_a_stack() -> None:
+    servers = of_type("server", "AWS::RDS::DBCluster") | of_type("server", "AWS::RDS::DBInstance")
+    passwords = [one["MasterUserPassword"]["Fn::Sub"][0] for one in servers.values() if "MasterUserPassword" in one]
+
+    assert passwords == ["{{resolve:secretsmanager:${Secret}:SecretString:password}}"] * 2
+    for name in NAMES:
+        assert all("SecretString" not in one for one in of_type(name, "AWS::SecretsManager::Secret").values())
+
+
+def test_the_template_takes_the_stacks_of_its_own_folder() -> None:
+    nested = {one["TemplateURL"] for one in in_root("AWS::CloudFormation::Stack").values()}
+
+    assert nested <= {f"stacks/{name}.yaml" for name in NAMES}
