@@ -84,25 +84,20 @@ def test_each_kind_of_subnet_is_in_three_zones_and_no_two_overlap(aws: Cloud) ->
 
 
 @pytest.mark.parametrize("engine", ["aurora", "instance"])
-@pytest.mark.parametrize("proxy", ["no", "yes"])
 @pytest.mark.parametrize("servers", ["one", "three"])
-def test_each_service_has_a_role_on_its_server(
-    aws: Cloud, place: dict[str, str], engine: str, proxy: str, servers: str
-) -> None:
-    name = deploy(aws, stack("database"), FOLDER, Stage="dev", Engine=engine, Proxy=proxy, Servers=servers, **place)
+def test_each_server_has_an_owner_of_its_own(aws: Cloud, place: dict[str, str], engine: str, servers: str) -> None:
+    name = deploy(aws, stack("database"), FOLDER, Stage="dev", Engine=engine, Servers=servers, **place)
 
     found = outputs(aws, name)
-    own = {service: secret(aws, found[f"{service}SecretArn"]) for service in SERVICES}
     masters = {service: secret(aws, found[f"{service}MasterSecretArn"]) for service in SERVICES}
-    assert {each["username"] for each in own.values()} == {"product_service", "inventory_service", "user_service"}
+    number = 3 if servers == "three" else 1
     assert {each["username"] for each in masters.values()} == {"tradepost"}
-    assert len({each["password"] for each in own.values()} | {each["password"] for each in masters.values()}) == (
-        6 if servers == "three" else 4
-    )
-    assert all(each["host"] == masters[service]["host"] and each["port"] == 5432 for service, each in own.items())
-    hosts = {found[f"{service}Endpoint"] for service in SERVICES}
-    assert len(hosts) == len({each["host"] for each in own.values()}) == (3 if servers == "three" else 1)
-    assert all(("proxy" in host) == (proxy == "yes") for host in hosts)
+    assert {service: each["host"] for service, each in masters.items()} == {
+        one: found[f"{one}Host"] for one in SERVICES
+    }
+    for each in ("host", "password"):
+        assert len({one[each] for one in masters.values()}) == number
+    assert len({found[f"{service}ServerId"] for service in SERVICES}) == number
 
 
 def secret(aws: Cloud, arn: str) -> dict[str, Any]:
@@ -146,27 +141,46 @@ def test_an_instance_is_in_two_zones_in_prod_alone(aws: Cloud, place: dict[str, 
 
 
 @pytest.mark.parametrize("servers", ["one", "three"])
-def test_credentials_may_exist_already(aws: Cloud, place: dict[str, str], servers: str) -> None:
-    """Each secret keeps what it holds and gets host and port, too; where none is named, one is generated."""
-    secrets = aws.client("secretsmanager")
+def test_credentials_that_exist_already_are_left_as_they_are(aws: Cloud, place: dict[str, str], servers: str) -> None:
     given = json.dumps({"username": "shop", "password": "given-and-long-enough"})
-    arns = [secrets.create_secret(Name=f"given-{servers}-{number}", SecretString=given)["ARN"] for number in range(2)]
-    named = ",".join(arns if servers == "three" else arns[:1])
+    arn = aws.client("secretsmanager").create_secret(Name=f"given-{servers}", SecretString=given)["ARN"]
 
     name = deploy(
-        aws, stack("database"), FOLDER, Stage="dev", Engine="aurora", Servers=servers, MasterSecretArn=named, **place
+        aws, stack("database"), FOLDER, Stage="dev", Engine="aurora", Servers=servers, MasterSecretArn=arn, **place
     )
 
     found = outputs(aws, name)
-    masters = [found[f"{service}MasterSecretArn"] for service in SERVICES]
-    assert masters[:2] == (arns if servers == "three" else [arns[0]] * 2)
-    assert (masters[2] in arns) == (servers == "one")
-    assert {**secret(aws, arns[0]), "host": "", "engine": ""} == {
-        **json.loads(given),
-        "host": "",
-        "engine": "",
-        "port": 5432,
-    }
+    assert {found[f"{service}MasterSecretArn"] for service in SERVICES} == {arn}
+    assert secret(aws, arn) == json.loads(given)
+    assert not any(path.endswith("/MasterSecret") for path in resources(aws, name))
+
+
+@pytest.mark.parametrize("engine", ["aurora", "instance"])
+@pytest.mark.parametrize(("servers", "proxies"), [("one", 1), ("three", 3)])
+def test_each_server_has_a_proxy_when_asked(
+    aws: Cloud, place: dict[str, str], engine: str, servers: str, proxies: int
+) -> None:
+    database = outputs(
+        aws, deploy(aws, stack("database"), FOLDER, Stage="dev", Engine=engine, Servers=servers, **place)
+    )
+    given = {f"{service}ServerId": database[f"{service}ServerId"] for service in SERVICES}
+    given |= {f"{service}SecretArn": f"arn:aws:secretsmanager:::secret:{service}" for service in SERVICES}
+    given |= {"DatabaseSecurityGroupId": database["SecurityGroupId"], "Engine": engine, "Servers": servers}
+
+    name = deploy(aws, stack("proxy"), FOLDER, **given, **place)
+
+    hosts = {outputs(aws, name)[f"{service}Host"] for service in SERVICES}
+    roles = [one for path, one in resources(aws, name).items() if path.endswith("Role")]
+    read = [one for role in roles for one in secrets_of(aws, role)]
+    assert len(hosts) == len(roles) == proxies
+    assert sorted(read) == sorted(given[f"{service}SecretArn"] for service in SERVICES)
+
+
+def secrets_of(aws: Cloud, role: str) -> list[str]:
+    """Return the secrets that a role may read."""
+    policy = aws.client("iam").get_role_policy(RoleName=role, PolicyName="ReadSecrets")["PolicyDocument"]
+    found: list[str] = policy["Statement"][0]["Resource"]
+    return found
 
 
 def test_a_deleted_network_leaves_nothing(aws: Cloud) -> None:

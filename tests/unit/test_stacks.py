@@ -42,7 +42,7 @@ def test_endpoints_lead_to_this_accounts_own_and_to_where_custom_resources_answe
 
 
 def test_exactly_the_functions_that_reach_postgres_are_in_the_network() -> None:
-    reach = {name for name, one in functions().items() if re.search("DATABASE", str(one.get("Environment")))}
+    reach = {name for name, one in functions().items() if re.search("DATABASE_SSLMODE", str(one.get("Environment")))}
 
     assert {name for name, one in functions().items() if "VpcConfig" in one} == reach
 
@@ -79,7 +79,7 @@ def test_servers_keep_their_data_and_speak_tls_alone() -> None:
         assert stack("server")["Resources"][logical]["DeletionPolicy"] == "Snapshot"
         assert stack("server")["Resources"][logical]["UpdateReplacePolicy"] == "Snapshot"
     assert [one["Parameters"]["rds.force_ssl"] for one in parameters.values()] == ["1", "1"]
-    assert of_type("server", "AWS::RDS::DBProxy")["ServiceProxy"]["RequireTLS"] is True
+    assert all(one["RequireTLS"] is True for one in of_type("proxy", "AWS::RDS::DBProxy").values())
     assert not any(one.get("PubliclyAccessible") for one in servers.values())
 
 
