@@ -41,6 +41,7 @@ FRONT_ENDS = [f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for
 """Where front ends at work are served; API Gateway's one form for "any port" allows every site."""
 SETTINGS = {
     "Stage": "local",
+    "Database": "existing",
     "DatabaseSslMode": "disable",
     "CallsPerMinute": "6000",  # everybody here comes from one address
     "CorsOrigins": ",".join(FRONT_ENDS),

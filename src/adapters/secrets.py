@@ -16,15 +16,19 @@ PENDING = "AWSPENDING"
 
 
 class ServerSecret:
-    """One secret, whose versions are the credentials of a role (User Guide, "JSON structure of secrets")."""
+    """One secret, whose versions are the credentials of a role (User Guide, "JSON structure of secrets").
 
-    def __init__(self, client: SecretsManagerClient, arn: str) -> None:
+    `proxy` is the host of a proxy in front of the server, to connect to instead.
+    """
+
+    def __init__(self, client: SecretsManagerClient, arn: str, proxy: str | None = None) -> None:
         self._client = client
         self._arn = arn
+        self._proxy = proxy
 
     def current(self) -> Server:
         """Return where the server is, and the credentials of now."""
-        return _server(self._current())
+        return self._server(self._current())
 
     def login(self) -> tuple[str, str]:
         """Return username and password alone; whoever owns a server may keep them without its address."""
@@ -38,13 +42,12 @@ class ServerSecret:
                 found = self._client.get_secret_value(SecretId=self._arn, VersionStage=PENDING)
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        return _server(json.loads(found["SecretString"]))
+        return self._server(json.loads(found["SecretString"]))
 
     def _current(self) -> dict[str, Any]:
         with available():
             found: dict[str, Any] = json.loads(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
         return found
 
-
-def _server(found: Mapping[str, Any]) -> Server:
-    return Server(found["host"], int(found["port"]), found["username"], found["password"])
+    def _server(self, found: Mapping[str, Any]) -> Server:
+        return Server(self._proxy or found["host"], int(found["port"]), found["username"], found["password"])

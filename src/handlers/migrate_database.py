@@ -15,7 +15,7 @@ from adapters.postgres.database import Database, Server
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from adapters.postgres.roles import GRANTS, ensure_role
 from handlers.telemetry import logger
-from handlers.wiring.database import database, secret_of
+from handlers.wiring.database import open_as, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def _migrate(name: str, migrations: Sequence[Migration]) -> list[str]:
         return Database(on_server, lambda: _master(name), os.environ["DATABASE_SSLMODE"])
 
     ran = migrate(as_master, name, migrations)
-    with closing(as_master(name)) as master, closing(database(name)) as service:
+    with closing(as_master(name)) as master, closing(open_as(secret_of(name), name)) as service:
         ensure_role(master, service, GRANTS[name])
     return ran
 

@@ -290,7 +290,7 @@ def test_each_database_has_a_role_and_rights_of_its_own() -> None:
     assert set(GRANTS) == set(all_migrations())
     for name in GRANTS:
         generated = secrets[f"{name.capitalize()}Secret"]["GenerateSecretString"]
-        assert f'"username": "{name}_service"' in generated["SecretStringTemplate"]["Fn::Sub"]
+        assert f'"username": "{name}_service"' in generated["SecretStringTemplate"]["Fn::Sub"][0]
 
 
 def test_no_function_may_do_everything_with_a_service() -> None:
@@ -457,6 +457,7 @@ NOT_OF_FUNCTIONS = {
     "QueueBatchSize", "QueueBatchWindow", "QueueConcurrency", "StreamMode", "ShippingDelay", "EventSources",
     "CorsOrigins", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn", "AlarmEmail", "RunbookUrl",
     "RequestsPerSecond", "RequestBurst", "DomainName", "CertificateArn", "HostedZoneId",
+    "DatabaseKeyArn", "NatGateways",
 }  # fmt: skip
 """Parameters of other resources."""
 

@@ -14,14 +14,18 @@ from adapters.secrets import ServerSecret
 
 @cache
 def database(name: str) -> Database:
-    """Return a logical database, open as the service whose it is."""
-    secret = secret_of(name)
+    """Return a logical database, open as the service whose it is, through the proxy if there is one."""
+    return open_as(secret_of(name, os.environ.get(f"{name.upper()}_PROXY_HOST")), name)
+
+
+def open_as(secret: ServerSecret, name: str) -> Database:
+    """Return a logical database, open as the role of a secret."""
     return Database(name, secret.current, os.environ["DATABASE_SSLMODE"], secret.pending)
 
 
-def secret_of(name: str) -> ServerSecret:
+def secret_of(name: str, proxy: str | None = None) -> ServerSecret:
     """Return the secret of a service, by the name of its database, or of who owns it ("product_master")."""
-    return ServerSecret(client("secretsmanager"), os.environ[f"{name.upper()}_SECRET_ARN"])
+    return ServerSecret(client("secretsmanager"), os.environ[f"{name.upper()}_SECRET_ARN"], proxy)
 
 
 @cache
