@@ -15,7 +15,7 @@ from adapters.postgres.database import Database, Server
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from adapters.postgres.roles import GRANTS, ensure_role
 from handlers.telemetry import logger
-from handlers.wiring.database import open_as, secret_of
+from handlers.wiring.database import secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,10 @@ def _migrate(name: str, migrations: Sequence[Migration]) -> list[str]:
     def as_master(on_server: str) -> Database:
         return Database(on_server, lambda: _master(name), os.environ["DATABASE_SSLMODE"])
 
+    secret = secret_of(name)
+    as_service = Database(name, secret.current, os.environ["DATABASE_SSLMODE"], secret.pending)
     ran = migrate(as_master, name, migrations)
-    with closing(as_master(name)) as master, closing(open_as(secret_of(name), name)) as service:
+    with closing(as_master(name)) as master, closing(as_service) as service:
         ensure_role(master, service, GRANTS[name])
     return ran
 

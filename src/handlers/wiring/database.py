@@ -15,11 +15,7 @@ from adapters.secrets import ServerSecret
 @cache
 def database(name: str) -> Database:
     """Return a logical database, open as the service whose it is, through the proxy if there is one."""
-    return open_as(secret_of(name, os.environ.get(f"{name.upper()}_PROXY_HOST")), name)
-
-
-def open_as(secret: ServerSecret, name: str) -> Database:
-    """Return a logical database, open as the role of a secret."""
+    secret = secret_of(name, os.environ.get(f"{name.upper()}_PROXY_HOST"))
     return Database(name, secret.current, os.environ["DATABASE_SSLMODE"], secret.pending)
 
 
