@@ -183,6 +183,10 @@ def test_the_template_names_what_is_watched_by_the_names_that_it_has_there() -> 
     assert observe["TemplateURL"] == "stacks/observe.yaml"
     assert needed <= given.keys() <= OBSERVE["Parameters"].keys()
     assert (given.pop("Service"), given.pop("ApiId")) == ({"Ref": "AWS::StackName"}, {"Ref": "Api"})
+    for service in ("Product", "Inventory", "User"):
+        condition, server, none = given.pop(f"{service}Database")["Fn::If"]
+        assert condition == ("MakesDatabase" if service == "Inventory" else "HasThreeServers")
+        assert (server, none) == ({"Fn::GetAtt": ["Databases", f"Outputs.{service}ServerId"]}, "")
     for name, value in given.items():
         queue = template()["Resources"].get(name, {}).get("Type") == "AWS::SQS::Queue"
         assert value == ({"Fn::GetAtt": [name, "QueueName"]} if queue else {"Ref": name})
