@@ -1,7 +1,8 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks
+.PHONY: help run test lint format openapi rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
+	sam-local docker-engine
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -48,6 +49,12 @@ simulate: $(BIN)/.dev ## disturb the order's way in 10,000 schedules, going on w
 
 benchmarks: $(BIN)/.dev ## what is how fast beside what, for some ten minutes; ARGS="process_orders million_orders"
 	@PYTHONPATH=src:. exec $(BIN)/python -m benchmarks $(ARGS)
+
+sam-local: $(BIN)/.dev ## run every function in a container with every sample event (needs Docker); ARGS="create-order health"
+	@PYTHONPATH=src:. exec $(BIN)/python -m tests.sam_local $(ARGS)
+
+docker-engine: ## install and start a Docker engine for it, as root on Debian
+	@local/docker.sh engine
 
 lint: $(BIN)/.dev $(BIN)/.checkov ## ruff, strict typing, the dependency rule, the templates
 	$(BIN)/ruff format --check

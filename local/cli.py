@@ -41,6 +41,9 @@ def up(
     parameter: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A value for one of the template's parameters.")
     ] = None,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="Listen on Docker's bridge too, for functions that `sam local` runs.")
+    ] = False,
 ) -> None:
     """Start everything, load products, and run until Ctrl-C."""
     from rich.console import Console  # noqa: PLC0415 - as all imports below: each command pays for its own
@@ -48,7 +51,7 @@ def up(
     from local.stack import Options  # noqa: PLC0415
     from local.up import up as start  # noqa: PLC0415
 
-    start(State(state), Options(port, template, _parameters(parameter or [])), Console(soft_wrap=True))
+    start(State(state), Options(port, template, _parameters(parameter or []), docker), Console(soft_wrap=True))
 
 
 def _parameters(given: list[str]) -> dict[str, str]:
@@ -128,7 +131,7 @@ def invoke(
 
 def _sample(function: str) -> Path | None:
     folder = re.sub("(?<!^)(?=[A-Z])", "-", function.removesuffix("Function")).lower()
-    return next(iter(sorted((ROOT / "events" / folder).glob("*.json"))), None)
+    return min((ROOT / "events" / folder).glob("*.json"), key=lambda file: file.stem, default=None)
 
 
 def _event(file: Path | None) -> bytes:

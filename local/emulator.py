@@ -23,17 +23,21 @@ SESSION_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Emulator:
-    """An emulated account at a port, with root keys of its own; it keeps its files in a folder."""
+    """An emulated account at a port, with root keys of its own; it keeps its files in a folder.
+
+    `host` is the address that it is called at.
+    """
 
     port: int
     folder: Path
+    host: str = "127.0.0.1"
     access_key: str = field(default_factory=lambda: f"LOCAL{secrets.token_hex(8).upper()}")
     secret_key: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
 
     @property
     def url(self) -> str:
         """Its endpoint, for every service."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def command(self) -> list[str]:
         """Return the command that runs it; SIGTERM stops it."""

@@ -44,10 +44,14 @@ def binary(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A database cluster in a folder, reachable at a port with a password of its own."""
+    """A database cluster in a folder, reachable at a port with a password of its own.
+
+    `host` is the address that it is called at.
+    """
 
     folder: Path
     port: int
+    host: str = "127.0.0.1"
     password: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def create(self) -> None:
@@ -71,7 +75,7 @@ class Cluster:
         """Return what an RDS secret says of a server."""
         return {
             "engine": "postgres",
-            "host": "127.0.0.1",
+            "host": self.host,
             "port": self.port,
             "username": USER,
             "password": self.password,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.bridge import bridge, bridged
 from local.custom_resources import run_custom_resource
 from local.deployment import References, custom_resources, deploy, leave_out_triggers, physical_ids
 from local.emulator import REGION, Emulator
@@ -54,11 +55,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a person may choose: the HTTP port, the template, and values of its parameters."""
+    """What a person may choose: the HTTP port, the template, and values of its parameters.
+
+    With `docker`, functions in containers reach the emulated AWS and PostgreSQL.
+    """
 
     port: int
     template: Path
     parameters: Mapping[str, str]
+    docker: bool = False
 
 
 class Stack:
@@ -72,7 +77,8 @@ class Stack:
         self._exit = AsyncExitStack()
         self._lasting: list[asyncio.Task[None]] = []
         self._pollers: list[Supervised[QueuePoller] | Supervised[StreamPoller]] = []
-        self._aws = Emulator(free_port(), state.tmp)
+        self._host = bridge() if options.docker else HOST
+        self._aws = Emulator(free_port(), state.tmp, self._host)
 
     async def start(self) -> StackInfo:
         """Start everything and return how to reach it. Raises LocalError; `stop` must be called either way."""
@@ -89,6 +95,8 @@ class Stack:
         log = FunctionLog(self._state.log / "functions.log", self._remark)
         self._exit.callback(log.close)
         _check_handlers(deployment)
+        if self._options.docker:
+            self._state.write_variables({name: one.environment for name, one in deployment.functions.items()})
         functions = self._functions(deployment, log)
         self._exit.push_async_callback(functions.stop)
         for custom in customs:
@@ -136,7 +144,7 @@ class Stack:
                 supervised.kill()
 
     async def _start_postgres(self) -> Cluster:
-        cluster = Cluster(self._state.postgres / "data", free_port())
+        cluster = Cluster(self._state.postgres / "data", free_port(), self._host)
         await asyncio.to_thread(cluster.create)
         command, options = cluster.command()
         child = await self._child("postgresql", command, {}, options, cluster.port, signal.SIGINT)
@@ -172,7 +180,16 @@ class Stack:
         child = await Child.start(name, command, self._state, env, options)
         self._exit.push_async_callback(child.stop, gently)
         await child.listening(port)
+        if self._options.docker:
+            await self._bridge(port)
         return child
+
+    async def _bridge(self, port: int) -> None:
+        """Let functions in containers reach a server, too."""
+        try:
+            await self._exit.enter_async_context(bridged(self._host, port, port))
+        except OSError as error:
+            raise LocalError(f"port {port} is taken on Docker's bridge: try again") from error
 
     def _deploy(self, template: dict[str, Any], cluster: Cluster) -> Deployment:
         secret = self._aws.client("secretsmanager").create_secret(

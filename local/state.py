@@ -69,7 +69,7 @@ class StackInfo:
 
 
 class State:
-    """The folder: pg/ (the database), log/, tmp/, stack.json while a stack runs, and a lock."""
+    """The folder: pg/ (the database), log/, tmp/, and a lock; while a stack runs stack.json, and sam-local.json."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -77,6 +77,7 @@ class State:
         self.tmp = self.folder / "tmp"
         self.postgres = self.folder / "pg"
         self._info = self.folder / "stack.json"
+        self.variables = self.folder / "sam-local.json"
         self._children = self.folder / "children.json"
 
     @contextmanager
@@ -95,15 +96,18 @@ class State:
                 yield
             finally:
                 self._info.unlink(missing_ok=True)
+                self.variables.unlink(missing_ok=True)
                 self._children.unlink(missing_ok=True)
                 shutil.rmtree(self.postgres, ignore_errors=True)
                 shutil.rmtree(self.tmp, ignore_errors=True)
 
     def write(self, info: StackInfo) -> None:
         """Say how to reach the stack that now runs."""
-        text = json.dumps(asdict(info), indent=1)
-        with os.fdopen(os.open(self._info, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        _write(self._info, asdict(info))
+
+    def write_variables(self, variables: Mapping[str, Mapping[str, str]]) -> None:
+        """Say what each function's variables are, for `sam local`'s --env-vars."""
+        _write(self.variables, variables)
 
     def read(self) -> StackInfo:
         """Return how to reach the running stack. Raises LocalError when none runs."""
@@ -155,10 +159,16 @@ class State:
 
     def _empty(self) -> None:
         _end_orphans(self.children())
-        self._info.unlink(missing_ok=True)
-        self._children.unlink(missing_ok=True)
+        for file in (self._info, self.variables, self._children):
+            file.unlink(missing_ok=True)
         for folder in (self.postgres, self.log, self.tmp):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(path: Path, told: Mapping[str, Any]) -> None:
+    """Write JSON for the owner only."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(json.dumps(told, indent=1))
 
 
 def _free(lock: IO[str], *, keep: bool = False) -> bool:

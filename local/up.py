@@ -123,7 +123,7 @@ def _show(filled: Filled, console: Console) -> None:
     table.add_row("API", info.url)
     table.add_row("AWS (emulated)", info.aws_url)
     table.add_row("Lambda", info.lambda_url)
-    table.add_row("PostgreSQL", f"127.0.0.1:{info.database['port']}")
+    table.add_row("PostgreSQL", f"{info.database['host']}:{info.database['port']}")
     for name, sign_in in info.users.items():
         table.add_row(name, _sign_in(sign_in))
     table.add_row("products", str(filled.products))

@@ -11,6 +11,8 @@ from samtranslator.yaml_helper import yaml_parse
 FILE = Path(__file__).parents[1] / "template.yaml"
 LAMBDA = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "function"}
 """Some of what Lambda itself sets."""
+EMULATED = {"AWS_ENDPOINT_URL"}
+"""Variables that a condition leaves out where AWS itself answers."""
 
 
 @cache
@@ -50,7 +52,8 @@ def environment(module: str) -> dict[str, str]:
     """Return an environment with exactly the variables that a function gets; parameters have their defaults."""
     common = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = handlers()[module].get("Environment", {}).get("Variables", {})
-    return {**{name: _said(value) for name, value in {**common, **own}.items()}, **LAMBDA}
+    given = {name: value for name, value in {**common, **own}.items() if name not in EMULATED}
+    return {**{name: _said(value) for name, value in given.items()}, **LAMBDA}
 
 
 def _said(value: Any) -> str:

@@ -131,7 +131,7 @@ def _set_variables(template: dict[str, Any]) -> None:
     common = template["Globals"]["Function"]["Environment"]["Variables"]
     own = [one["Properties"].get("Environment", {}).get("Variables", {}) for one in _functions(template)]
     named = {"AWS_DEFAULT_REGION", *common, *(name for variables in own for name in variables)}
-    for name in named - {"ORIGIN_SECRET_ID"}:
+    for name in named - {"ORIGIN_SECRET_ID", "AWS_ENDPOINT_URL"}:
         os.environ.setdefault(name, "given")
 
 
