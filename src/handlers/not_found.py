@@ -8,7 +8,7 @@ to the path without the slash, where the authorizer stands.
 """
 
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from handlers.http.endpoint import endpoint
 from handlers.http.request import Request
@@ -32,5 +32,11 @@ def handler(request: Request) -> Response:
     if request.method not in methods:
         detail = f"{bare} answers {answered}"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, {"allow": answered})
-    query = f"?{request.event['rawQueryString']}" if request.event.get("rawQueryString") else ""
-    return Response(HTTPStatus.PERMANENT_REDIRECT, None, {"location": f"{quote(bare, PATH)}{query}"})
+    return Response(HTTPStatus.PERMANENT_REDIRECT, None, {"location": f"{quote(bare, PATH)}{_query(request)}"})
+
+
+def _query(request: Request) -> str:
+    """Return the query as it came; a REST API tells it in parts alone."""
+    raw = request.event.get("rawQueryString")
+    query = urlencode(request.event.resolved_query_string_parameters, doseq=True) if raw is None else raw
+    return f"?{query}" if query else ""

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import WaiterError
 from samtranslator.yaml_helper import yaml_parse
 
+from local.template import translate
 from tests.cloud import unique
 from tests.local.emulated import client
 
@@ -28,9 +29,13 @@ class Deployed:
         self.name = unique("stack")
         self._cloudformation = clients("cloudformation")
         needed = {name: unique(name) for name, one in template["Parameters"].items() if "Default" not in one}
+        s3 = clients("s3")
+        s3.create_bucket(Bucket=self.name)
+        s3.put_object(Bucket=self.name, Key="template", Body=json.dumps(without_metric_math(template)).encode())
         self._cloudformation.create_stack(
             StackName=self.name,
-            TemplateBody=json.dumps(without_metric_math(template)),
+            TemplateURL=f"{s3.meta.endpoint_url}/{self.name}/template",
+            Capabilities=["CAPABILITY_IAM"],
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in {**needed, **given}.items()],
         )
         with suppress(WaiterError):
@@ -156,3 +161,32 @@ def test_the_edge_sends_what_its_secret_holds(
         "https://shop.example" if named else f"https://{stack.outputs()['DistributionDomainName']}"
     )
     assert {"NameV4", "NameV6"} & resources.keys() == ({"NameV4", "NameV6"} if named else set())
+
+
+ITEMS = [
+    pytest.param({}, {"UserPool", "UserPoolClient", "AdmitSignUpFunction"}, id="all its own"),
+    pytest.param({"UserPoolId": "us-east-1_any", "UserPoolClientId": "any"}, set(), id="a pool that exists"),
+    pytest.param(
+        {"AccessLogs": "create", "Stage": "prod", "CorsOrigins": "https://shop.example"},
+        {"UserPool", "UserPoolClient", "AdmitSignUpFunction", "AccessLog", "LogRole", "LogAccount"},
+        id="prod with logs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "own"), ITEMS)
+def test_items_alone_are_made_behind_a_rest_api(clients: Clients, given: dict[str, str], own: set[str]) -> None:
+    template = translate(STACKS / "items.yaml", given, "us-east-1")
+
+    stack = Deployed(clients, template, given)
+
+    made = stack.made()
+    optional = {"UserPool", "UserPoolClient", "AdmitSignUpFunction", "AccessLog", "LogRole", "LogAccount"}
+    assert made.keys() & optional == own
+    api = made["Api"][1]
+    paths = {one["path"] for one in clients("apigateway").get_resources(restApiId=api, limit=500)["items"]}
+    assert {"/item", "/item/{id}", "/user/register", "/user/login", "/health", "/{proxy+}"} <= paths
+    (stage,) = clients("apigateway").get_stages(restApiId=api)["item"]
+    assert stage["stageName"] == "v1"
+    assert stack.outputs()["ApiUrl"].endswith("/v1")
+    stack.delete()

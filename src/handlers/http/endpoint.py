@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import TradepostError, Unavailable
+from handlers.http.cors import cors
 from handlers.http.origin import admitted
 from handlers.http.request import Request, front_door
 from handlers.http.response import Refused, Response, problem, refusal
@@ -27,7 +28,7 @@ def endpoint(answer: Callable[[Request], Response]) -> Callable[[dict[str, Any],
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = Request(front_door(event), context)
         logger.set_correlation_id(request.id)
-        response = _answer(answer, request)
+        response = _answer(answer, request).with_headers(cors(request))
         logger.info("answered", route=request.route, status=int(response.status))
         return response.event(request.id, request.event)
 

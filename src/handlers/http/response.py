@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -53,9 +53,15 @@ class Response:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def with_headers(self, more: Mapping[str, str]) -> Response:
+        """Return the answer with more headers; its own stay as they are."""
+        return replace(self, headers={**more, **self.headers}) if more else self
+
     def event(self, request_id: str, asked: BaseProxyEvent) -> dict[str, Any]:
         """Return the answer as the front door takes it that `asked`."""
         headers: dict[str, str | list[str]] = {**HEADERS, "x-request-id": request_id, **self.headers}
+        if "location" in headers:
+            headers["location"] = f"{_stage(asked)}{headers['location']}"
         if self.body is not None:
             headers.setdefault("content-type", "application/json")
         alb = {"statusDescription": f"{int(self.status)} {self.status.phrase}"} if isinstance(asked, ALBEvent) else {}
@@ -71,6 +77,12 @@ class Response:
         if self.body is None or isinstance(self.body, str):
             return self.body or ""
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _stage(asked: BaseProxyEvent) -> str:
+    """Return what stands before our paths outside: a REST API's stage (payload 1.0, `requestContext.path`)."""
+    whole, path = str(asked["requestContext"].get("path") or ""), str(asked.get("path"))
+    return whole.removesuffix(path) if whole.endswith(path) else ""
 
 
 class Refused(Exception):
