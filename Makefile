@@ -2,7 +2,7 @@
 # make test  every test
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format openapi rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
-	sam-local docker-engine
+	sam-local sam-deploy-local docker-engine
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -55,6 +55,10 @@ sam-local: $(BIN)/.dev ## run every function in a container with every sample ev
 
 docker-engine: ## install and start a Docker engine for it, as root on Debian
 	@local/docker.sh engine
+
+sam-deploy-local: $(BIN)/.dev ## deploy with the real sam, into an emulated AWS; needs Python 3.13, takes minutes
+	@TRADEPOST_SAM=1 exec $(BIN)/python -m pytest -q --durations=0 --durations-min=1 \
+		tests/e2e/test_sam_deploy.py $(ARGS)
 
 lint: $(BIN)/.dev $(BIN)/.checkov ## ruff, strict typing, the dependency rule, the templates
 	$(BIN)/ruff format --check

@@ -44,6 +44,10 @@ def up(
     docker: Annotated[
         bool, typer.Option("--docker", help="Listen on Docker's bridge too, for functions that `sam local` runs.")
     ] = False,
+    deployed: Annotated[
+        str | None,
+        typer.Option(metavar="STACK", help="Run what `sam deploy` makes of this stack in the emulated AWS instead."),
+    ] = None,
 ) -> None:
     """Start everything, load products, and run until Ctrl-C."""
     from rich.console import Console  # noqa: PLC0415 - as all imports below: each command pays for its own
@@ -51,7 +55,8 @@ def up(
     from local.stack import Options  # noqa: PLC0415
     from local.up import up as start  # noqa: PLC0415
 
-    start(State(state), Options(port, template, _parameters(parameter or []), docker), Console(soft_wrap=True))
+    options = Options(port, template, _parameters(parameter or []), docker, deployed)
+    start(State(state), options, Console(soft_wrap=True))
 
 
 def _parameters(given: list[str]) -> dict[str, str]:

@@ -57,36 +57,38 @@ def leave_out_triggers(template: dict[str, Any]) -> None:
             one["Properties"].pop("LambdaConfig", None)
 
 
-def deploy(client: Callable[[str], Any], template: dict[str, Any], parameters: Mapping[str, str]) -> Mapping[str, str]:
-    """Create the stack and return its outputs. Raises LocalError naming the resource that failed."""
-    bucket, key = f"{STACK}-deploy", "template.json"
+def deploy(
+    client: Callable[[str], Any], template: dict[str, Any], parameters: Mapping[str, str], name: str = STACK
+) -> Mapping[str, str]:
+    """Create a stack and return its outputs. Raises LocalError naming the resource that failed."""
+    bucket, key = f"{name}-deploy", "template.json"
     s3, cloudformation = client("s3"), client("cloudformation")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
     try:
         cloudformation.create_stack(
-            StackName=STACK,
+            StackName=name,
             TemplateURL=f"{s3.meta.endpoint_url}/{bucket}/{key}",
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         )
     except ClientError as error:
         raise LocalError(f"the template cannot be deployed: {error.response['Error']['Message']}") from error
-    while (stack := cloudformation.describe_stacks(StackName=STACK)["Stacks"][0])["StackStatus"].endswith("PROGRESS"):
+    while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("PROGRESS"):
         time.sleep(0.05)
     if stack["StackStatus"] != "CREATE_COMPLETE":
         raise LocalError(f"the template cannot be deployed: {_why(cloudformation, stack)}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def physical_ids(client: Callable[[str], Any]) -> Mapping[str, str]:
-    """Return the physical id of each of the stack's resources by its logical id."""
-    found = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+def physical_ids(client: Callable[[str], Any], name: str = STACK) -> Mapping[str, str]:
+    """Return the physical id of each of a stack's resources by its logical id."""
+    found = client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
     return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
 
 
 def _why(cloudformation: Any, stack: Mapping[str, Any]) -> str:
-    for event in cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]:
+    for event in cloudformation.describe_stack_events(StackName=stack["StackName"])["StackEvents"]:
         reason = event.get("ResourceStatusReason", "")
         if event["ResourceStatus"].endswith("FAILED") and "cancelled" not in reason:
             return f"{event['LogicalResourceId']}: {reason}"

@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from local.deployment import API, References
+from local.deployment import API, References, Resources
 from local.model import Authorizer, Cors, Deployment, Function, QueueSource, Route, Schedule, StreamSource
 from local.state import LocalError
 
@@ -17,8 +17,15 @@ ALIAS = "AWS::Lambda::Alias"
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
+class Resolved(Protocol):
+    """What functions, mappings, schedules and the API's CORS settings are, with every reference resolved."""
+
+    def resources(self, kind: str, outputs: Mapping[str, str], /) -> Resources:
+        """Return the properties of all resources of a type by their logical ids."""
+
+
 def read_back(
-    template: dict[str, Any], references: References, outputs: Mapping[str, str], code: Mapping[str, Path]
+    template: dict[str, Any], references: Resolved, outputs: Mapping[str, str], code: Mapping[str, Path]
 ) -> Deployment:
     """Return what the local cloud runs. Raises LocalError for event sources that it cannot run."""
     if rules := [name for name, one in template["Resources"].items() if one["Type"] == "AWS::Events::Rule"]:

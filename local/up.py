@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import shlex
 import signal
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from rich.status import Status
 from rich.table import Table
 
 from local.demo import CODE, Demo
+from local.following import Ready, follow
 from local.sources import QueuePoller, StreamPoller
 from local.stack import Options, running
 from local.state import LocalError, SignIn, StackInfo, State
@@ -80,6 +82,9 @@ async def _until_stopped(state: State, options: Options, console: Console) -> No
 async def _run(state: State, options: Options, console: Console) -> None:
     progress = Progress(console)
     try:
+        if options.deployed:
+            await follow(state, options, progress.step, progress.remark, _ready(options.deployed, progress, console))
+            return
         async with running(state, options, progress.step, progress.remark) as (stack, info):
             filled = await _fill(info, progress)
             stack.rest()
@@ -92,6 +97,29 @@ async def _run(state: State, options: Options, console: Console) -> None:
             await stack.broken()
     finally:
         progress.end()
+
+
+def _ready(stack: str, progress: Progress, console: Console) -> Ready:
+    def show(info: StackInfo, parameters: Mapping[str, str]) -> None:
+        progress.step("ready")
+        progress.end()
+        console.print(f"\nAPI  {info.url}  (404 until {stack} is deployed)\n\nDeploy it, as to AWS:\n", highlight=False)
+        for line in deploy_lines(stack, parameters):
+            console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        console.print("\nCtrl-C stops everything.", highlight=False)
+
+    return show
+
+
+def deploy_lines(stack: str, parameters: Mapping[str, str]) -> list[str]:
+    """Return lines to paste that deploy a stack into the emulated AWS."""
+    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in parameters.items())
+    return [
+        'eval "$(tradepost env)"',
+        "sam build",
+        f"sam deploy --stack-name {stack} --resolve-s3 --capabilities CAPABILITY_IAM --no-confirm-changeset \\",
+        f"  --parameter-overrides {given}",
+    ]
 
 
 class Filled:
@@ -132,7 +160,7 @@ def _show(filled: Filled, console: Console) -> None:
     console.print(table, highlight=False)
     console.print("\nTry it (tokens live for an hour; `tradepost token customer` prints a new one):\n")
     for line in curl_lines(info.url, filled.tokens["customer"]):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
     console.print("\nCtrl-C stops everything.", highlight=False)
 
 

@@ -121,10 +121,10 @@ class Up:
         """Wait for its end; return its exit code."""
         return self._process.wait(seconds)
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End it as Ctrl-C does; it must leave nothing but its logs, quickly and without a complaint."""
         self.send(signal.SIGINT)
-        assert self.ends(STOP_SECONDS) == 0
+        assert self.ends(seconds) == 0
         assert self.complaints == []
         self.left_nothing()
 
