@@ -211,6 +211,23 @@ def reconcile(
 
 @app.command()
 @plain_errors
+def rotate(
+    service: Annotated[
+        str | None, typer.Argument(help="product, inventory or user.", show_default="all of them")
+    ] = None,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Give a service's database role a new password, as Secrets Manager does it."""
+    from local import rotating  # noqa: PLC0415
+
+    info = stack_in(state)
+    for one in [service] if service else rotating.SERVICES:
+        rotating.rotate(info, one)
+        typer.echo(f"{one}: rotated")
+
+
+@app.command()
+@plain_errors
 def replay(
     file: Annotated[Path, typer.Argument(help="UCI Online Retail CSV, plain or .gz.")],
     stock: Annotated[float, typer.Option(min=0, help="Opening stock as a share of what the file sells.")] = 1.0,

@@ -12,7 +12,7 @@ from adapters.postgres.database import Server
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-PENDING = "AWSPENDING"
+CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 
 
 class ServerSecret:
@@ -36,18 +36,57 @@ class ServerSecret:
         return found["username"], found["password"]
 
     def pending(self) -> Server | None:
-        """Return what the newest rotation has made current, or is about to."""
-        try:
-            with available():
-                found = self._client.get_secret_value(SecretId=self._arn, VersionStage=PENDING)
-        except self._client.exceptions.ResourceNotFoundException:
-            return None
-        return self._server(json.loads(found["SecretString"]))
+        """Return what a rotation under way is about to make current."""
+        return self._staged(VersionStage=PENDING)
+
+    def previous(self) -> Server | None:
+        """Return what was current before."""
+        return self._staged(VersionStage=PREVIOUS)
+
+    def prepared(self, version: str) -> Server | None:
+        """Return what a rotation has made as its version."""
+        return self._staged(VersionId=version, VersionStage=PENDING)
+
+    def prepare(self, version: str, password: str) -> None:
+        """Make a version that is as the current one, but for the password."""
+        text = json.dumps({**self._current(), "password": password})
+        with available():
+            self._client.put_secret_value(
+                SecretId=self._arn, ClientRequestToken=version, SecretString=text, VersionStages=[PENDING]
+            )
+
+    def is_current(self, version: str) -> bool:
+        """Say whether a version is the current one."""
+        return version == self._current_version()
+
+    def make_current(self, version: str) -> None:
+        """Make a version the current one, and no longer pending."""
+        before = self._current_version()
+        with available():
+            self._client.update_secret_version_stage(
+                SecretId=self._arn, VersionStage=CURRENT, MoveToVersionId=version, RemoveFromVersionId=before
+            )
+            self._client.update_secret_version_stage(
+                SecretId=self._arn, VersionStage=PENDING, RemoveFromVersionId=version
+            )
+
+    def _current_version(self) -> str:
+        with available():
+            versions = self._client.describe_secret(SecretId=self._arn)["VersionIdsToStages"]
+        return next(version for version, stages in versions.items() if CURRENT in stages)
 
     def _current(self) -> dict[str, Any]:
         with available():
             found: dict[str, Any] = json.loads(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
         return found
+
+    def _staged(self, **version: str) -> Server | None:
+        try:
+            with available():
+                found = self._client.get_secret_value(SecretId=self._arn, **version)
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+        return self._server(json.loads(found["SecretString"]))
 
     def _server(self, found: Mapping[str, Any]) -> Server:
         return Server(self._proxy or found["host"], int(found["port"]), found["username"], found["password"])

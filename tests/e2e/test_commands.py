@@ -16,7 +16,7 @@ from tests.e2e.shop import Http, Person, Shop
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-COMMANDS = ("up", "url", "token", "status", "invoke", "logs", "reconcile", "replay", "dead-letters")
+COMMANDS = ("up", "url", "token", "status", "invoke", "logs", "reconcile", "rotate", "replay", "dead-letters")
 NEEDS_A_STACK = (
     ("url",),
     ("token",),
@@ -26,6 +26,7 @@ NEEDS_A_STACK = (
     ("logs",),
     ("logs", "--follow"),
     ("reconcile",),
+    ("rotate",),
     ("replay", __file__),
     ("dead-letters", "list"),
     ("dead-letters", "show", "1"),

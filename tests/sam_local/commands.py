@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local import asking
+from local import asking, rotating
 from local.state import ROOT, StackInfo, State
 from tests.samples.expected import function_of
 
@@ -40,6 +40,10 @@ class Running:
         answer = asking.invoke(self.info, function_of(module.replace("_", "-")), json.dumps(event).encode())
         told: dict[str, Any] = answer.json()
         return told
+
+    def secret(self, service: str) -> str:
+        """Return the ARN of a service's secret."""
+        return rotating.secret_arn(self.info, service.lower())
 
     def letter(self, body: str) -> str:
         """Put a letter among those of the orders' queue."""

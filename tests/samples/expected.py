@@ -107,6 +107,11 @@ EXPECTED = {
     "resend-code/http-api-no-json.json": "415 media-type",
     "reset-password/http-api.json": "204",
     "reset-password/http-api-wrong-code.json": "400 invalid-input",
+    "rotate-secret/rotation-create.json": "answered service, step",
+    "rotate-secret/rotation-set.json": "answered service, step",
+    "rotate-secret/rotation-set-too-early.json": "raised CannotRotate",
+    "rotate-secret/rotation-test.json": "answered service, step",
+    "rotate-secret/rotation-finish.json": "answered service, step",
     "sweep-orders/schedule.json": "answered resent, stuck",
     "sweep-orders/stuck-too.json": "answered resent, stuck",
     "update-item/http-api.json": "200",
@@ -155,6 +160,10 @@ TRIGGERS = {
     "stuck-too",
     "with-repair",
     "cognito",
+    "rotation-create",
+    "rotation-set",
+    "rotation-test",
+    "rotation-finish",
 }
 """What samples of good events are called; a failing one adds why: http-api-unknown-sku."""
 

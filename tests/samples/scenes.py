@@ -17,6 +17,8 @@ SUB = "3f0d3a52-5f0a-4f0e-9d4e-2f6a3b0c9d11"
 ACCESS_TOKEN = "the-access-token-that-the-login-answered"
 REFRESH_TOKEN = "the-refresh-token-that-the-login-answered"
 BUCKET = "https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com"
+SERVICES = ("Product", "Inventory", "User")
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tradepost-{}Secret-a1b2c3"
 """What the samples say, in whose place comes what this stack has given out."""
 
 Words = Mapping[str, str]
@@ -31,6 +33,9 @@ class World(Protocol):
 
     def invoke(self, module: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Run a function of the stack, and return its answer."""
+
+    def secret(self, service: str) -> str:
+        """Return the ARN of a service's secret."""
 
     def letter(self, body: str) -> str:
         """Put a message among the dead letters of the orders' queue; return its id."""
@@ -123,6 +128,24 @@ def deploying(world: World) -> Words:
     return {BUCKET: world.response_url}
 
 
+def secretive(world: World) -> Words:
+    """Name this stack's secrets."""
+    return {SECRET.format(service): world.secret(service) for service in SERVICES}
+
+
+def before(last: str, *steps: str) -> Callable[[World], Words]:
+    """Take those steps of a rotation that come before a sample's own."""
+
+    def scene(world: World) -> Words:
+        words = secretive(world)
+        event = rewritten(sample(f"rotate-secret/rotation-{last}.json"), words)
+        for step in steps:
+            world.invoke("rotate_secret", {**event, "Step": f"{step}Secret"})
+        return words
+
+    return scene
+
+
 def _body(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return an answer's JSON; what was refused is no scene."""
     if answer["statusCode"] >= 400:
@@ -164,6 +187,11 @@ SCENES: Mapping[str, Callable[[World], Words]] = {
     "resend-code/http-api.json": registered,
     "reset-password/http-api.json": forgetful,
     "reset-password/http-api-wrong-code.json": forgetful,
+    "rotate-secret/rotation-create.json": secretive,
+    "rotate-secret/rotation-set.json": before("set", "create"),
+    "rotate-secret/rotation-set-too-early.json": secretive,
+    "rotate-secret/rotation-test.json": before("test", "create", "set"),
+    "rotate-secret/rotation-finish.json": before("finish", "create", "set", "test"),
     "update-item/http-api.json": added,
     "update-item/http-api-changed-since.json": added,
     "update-stocks/sqs.json": confirmed_order,

@@ -65,6 +65,7 @@ NEEDS = {
     "get_docs": set(),
     "not_found": set(),
     "migrate_database": {"boto3", "psycopg"},
+    "rotate_secret": {"boto3", "psycopg"},
 }
 """The heavy packages that each function may import."""
 

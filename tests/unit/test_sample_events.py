@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any, Literal
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import pytest
 from aws_lambda_powertools.utilities.parser.models import (
@@ -41,12 +42,21 @@ class SignUp(CognitoPreSignupTriggerModel):
     triggerSource: Literal["PreSignUp_SignUp", "PreSignUp_AdminCreateUser"]  # noqa: N815 - as Cognito spells it
 
 
+class Rotation(BaseModel):
+    """Powertools has a data class of it and no model ("Lambda rotation functions", Secrets Manager User Guide)."""
+
+    Step: Literal["createSecret", "setSecret", "testSecret", "finishSecret"]
+    SecretId: str
+    ClientRequestToken: UUID
+
+
 MODELS: dict[str, type[BaseModel]] = {
     "cognito": SignUp,
     "http-api": APIGatewayProxyEventV2Model,
     "sqs": SqsModel,
     "kinesis": KinesisDataStreamModel,
     "schedule": EventBridgeModel,
+    "rotation": Rotation,
     "create": CloudFormationCustomResourceCreateModel,
     "update": CloudFormationCustomResourceUpdateModel,
     "delete": CloudFormationCustomResourceDeleteModel,
@@ -78,7 +88,7 @@ def test_every_trigger_of_every_function_has_a_sample() -> None:
     wanted = {
         (name, NAMED[event["Type"]]) for name, own in functions().items() for event in own.get("Events", {}).values()
     }
-    wanted |= {("AuthorizerFunction", "http-api")}
+    wanted |= {("AuthorizerFunction", "http-api"), ("RotateSecretFunction", "rotation")}
     wanted |= {("MigrateDatabaseFunction", kind) for kind in ("create", "update", "delete")}
 
     assert {(function_of(file), trigger(file)) for file in FILES if file not in BY_HAND} == wanted

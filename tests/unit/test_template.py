@@ -227,9 +227,9 @@ RESOURCES = {
     "THROTTLE_TABLE": ("dynamodb:", "ThrottleTable"),
     "ITEMS_TABLE": ("dynamodb:", "ItemsTable"),
     "USER_POOL_ID": ("cognito-idp:Admin", "UserPool"),
-    "PRODUCT_SECRET_ARN": ("secretsmanager:GetSecretValue", "ProductSecret"),
-    "INVENTORY_SECRET_ARN": ("secretsmanager:GetSecretValue", "InventorySecret"),
-    "USER_SECRET_ARN": ("secretsmanager:GetSecretValue", "UserSecret"),
+    "PRODUCT_SECRET_ARN": ("secretsmanager:", "ProductSecret"),
+    "INVENTORY_SECRET_ARN": ("secretsmanager:", "InventorySecret"),
+    "USER_SECRET_ARN": ("secretsmanager:", "UserSecret"),
     "PRODUCT_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
     "INVENTORY_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
     "USER_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
@@ -261,7 +261,7 @@ WIRED = {"products": "PRODUCT_SECRET_ARN", "decisions": "INVENTORY_SECRET_ARN", 
 """The secret behind each part of the wiring that may reach PostgreSQL."""
 
 
-@pytest.mark.parametrize("module", sorted(set(handlers()) - {"migrate_database"}))
+@pytest.mark.parametrize("module", sorted(set(handlers()) - {"migrate_database", "rotate_secret"}))
 def test_a_function_signs_in_as_those_services_whose_adapters_it_uses(module: str) -> None:
     imported = re.findall(r"from handlers\.wiring\.(?:database|users) import (.+)", source(module))
     used = {WIRED[part] for parts in imported for part in parts.split(", ")}
@@ -282,6 +282,30 @@ def test_only_who_migrates_signs_in_as_master() -> None:
 
     assert masters == {"migrate_database"}
     assert {f"{database.upper()}_MASTER_SECRET_ARN" for database in GRANTS} < variables("migrate_database")
+
+
+def test_only_who_rotates_does_more_with_a_secret_than_read_it() -> None:
+    more = {
+        name
+        for name, function in handlers().items()
+        for statement in statements(function)
+        for action in statement["Action"]
+        if action.startswith("secretsmanager:") and action != "secretsmanager:GetSecretValue"
+    }
+
+    assert more == {"rotate_secret"}
+    assert variables("rotate_secret") >= {f"{database.upper()}_SECRET_ARN" for database in GRANTS}
+
+
+def test_every_service_gets_a_new_password_each_month() -> None:
+    schedules = of_type("AWS::SecretsManager::RotationSchedule")
+
+    assert {one["SecretId"]["Fn::GetAtt"][0] for one in schedules.values()} == set(
+        of_type("AWS::SecretsManager::Secret")
+    )
+    for one in schedules.values():
+        assert one["RotationLambdaARN"] == {"Fn::GetAtt": ["RotateSecretFunction", "Arn"]}
+        assert one["RotationRules"] == {"ScheduleExpression": "rate(30 days)"}
 
 
 def test_each_database_has_a_role_and_rights_of_its_own() -> None:
@@ -377,7 +401,7 @@ def test_origins_are_taken_as_browsers_name_them(origins: str, *, taken: bool) -
 
 
 def test_whatever_invokes_a_function_invokes_what_is_live() -> None:
-    """So that CodeDeploy can shift all of its traffic; the translated template names no function itself."""
+    """So that CodeDeploy can shift all of its traffic. The custom resource and Secrets Manager call the newest code."""
     common = template()["Globals"]["Function"]
     translated = translate(FILE, {"Stage": "prod"}, "us-east-1")["Resources"]
     invoked = [
@@ -390,7 +414,9 @@ def test_whatever_invokes_a_function_invokes_what_is_live() -> None:
 
     assert common["AutoPublishAlias"] == "live"
     assert len(invoked) > len(ROUTES)
-    assert not [one for one in invoked if not one.get("Ref", "").endswith("Aliaslive")]
+    assert [one for one in invoked if not one.get("Ref", "").endswith("Aliaslive")] == [
+        {"Fn::GetAtt": ["RotateSecretFunction", "Arn"]}
+    ]
     assert [uri for uri in uris if not uri.endswith("Aliaslive")] == ["__FunctionArn__"]
     assert '{"__FunctionArn__": {"Ref": "AuthorizerFunctionAliaslive"}}' in json.dumps(api)
 
@@ -569,7 +595,8 @@ TAKE_NO_TAGS = {
     "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSet",
     "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup", "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::SQS::QueuePolicy",
-    "AWS::IAM::ManagedPolicy", "AWS::Scheduler::Schedule", "Custom::DatabaseSchema",
+    "AWS::IAM::ManagedPolicy", "AWS::Scheduler::Schedule", "AWS::SecretsManager::RotationSchedule",
+    "Custom::DatabaseSchema",
     "AWS::CloudWatch::Alarm", "AWS::Lambda::EventSourceMapping",  # those of the stack, from samconfig.toml
 }  # fmt: skip
 

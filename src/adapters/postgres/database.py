@@ -38,9 +38,9 @@ class Server:
 class Database:
     """One logical database over one connection, which is one worker's share of the server.
 
-    `server` fetches the credentials. When they are refused, `next_server` fetches those that a rotation has set, or is
-    about to make current, if there are any; otherwise `server` is called again. No prepared statements and no start-up
-    options, which RDS Proxy would pin or refuse.
+    `server` fetches the credentials. When they are refused, `next_server` fetches those of a rotation under way, if
+    there is one; otherwise `server` is called again. No prepared statements and no start-up options, which RDS Proxy
+    would pin or refuse.
     """
 
     name: str

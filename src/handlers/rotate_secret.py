@@ -1,0 +1,89 @@
+"""A Secrets Manager rotation function: give a service's role a new password.
+
+Each role changes its own, so that no master's password is needed. From the second step to the last the new one is set
+and not yet current; who signs in then finds it as pending (adapters.postgres.database).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.data_classes import SecretsManagerEvent
+
+from adapters.postgres.database import Database, Server
+from adapters.postgres.roles import GRANTS, set_password, signs_in
+from handlers.telemetry import logger
+from handlers.wiring.database import secret_of
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from adapters.secrets import ServerSecret
+
+
+class CannotRotate(Exception):
+    """The secret is no service's, none of its passwords is the role's, or the first step is missing."""
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, str]:
+    """Do one of the four steps; each may come again, also after the last.
+
+    Source: Secrets Manager User Guide, "Lambda rotation functions".
+    """
+    request = SecretsManagerEvent(event)
+    name = _service(request.secret_id)
+    secret, version = secret_of(name), request.client_request_token
+    if not secret.is_current(version):
+        STEPS[request.step](name, secret, version)
+    logger.info("rotated", step=request.step, service=name)
+    return {"step": request.step, "service": name}
+
+
+def _service(arn: str) -> str:
+    for name in GRANTS:
+        if os.environ[f"{name.upper()}_SECRET_ARN"] == arn:
+            return name
+    raise CannotRotate("this secret is none of the services'")
+
+
+def _create(_: str, secret: ServerSecret, version: str) -> None:
+    if secret.prepared(version) is None:
+        secret.prepare(version, secrets.token_urlsafe(30))
+
+
+def _set(name: str, secret: ServerSecret, version: str) -> None:
+    """Set the new password by that of now; by the one before, where a server was restored from before its change."""
+    new = _prepared(secret, version)
+    for one in filter(None, (new, secret.current(), secret.previous())):
+        with closing(_opened(name, one)) as database:
+            if signs_in(database):
+                set_password(database.connection(), new)
+                return
+    raise CannotRotate(f"{name}_service takes neither the new password, nor the current one, nor the one before")
+
+
+def _test(name: str, secret: ServerSecret, version: str) -> None:
+    with closing(_opened(name, _prepared(secret, version))) as database:
+        database.query("SELECT 1")
+
+
+def _finish(_: str, secret: ServerSecret, version: str) -> None:
+    secret.make_current(version)
+
+
+STEPS = {"createSecret": _create, "setSecret": _set, "testSecret": _test, "finishSecret": _finish}
+
+
+def _prepared(secret: ServerSecret, version: str) -> Server:
+    found = secret.prepared(version)
+    if found is None:
+        raise CannotRotate("this version has no password yet: createSecret comes first")
+    return found
+
+
+def _opened(name: str, server: Server) -> Database:
+    return Database(name, lambda: server, os.environ["DATABASE_SSLMODE"])
