@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
+.PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
 	sam-local sam-deploy-local docker-engine
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
@@ -67,8 +67,7 @@ lint: $(BIN)/.dev $(BIN)/.checkov ## ruff, strict typing, the dependency rule, t
 	PYTHONPATH=src:. $(BIN)/lint-imports
 	$(BIN)/sam validate --lint --region us-east-1
 	$(BIN)/cfn-lint template.yaml stacks/*.yaml
-	.venv/checkov/bin/checkov --config-file .checkov.yaml --file stacks/*.yaml
-	.venv/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml --soft-fail
+	.venv/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml stacks/*.yaml
 
 format: $(BIN)/.dev ## format the code
 	$(BIN)/ruff check --fix
@@ -83,6 +82,9 @@ rds-ca: .venv/.made ## ship the certificates anew by which RDS and RDS Proxy are
 	@cd .venv && rm -rf package && tar xzf $(RDS_CA).tgz && rm $(RDS_CA).tgz
 	@cd .venv/package && node -e 'for (const pem of require(".").ca) { const one = new (require("crypto").X509Certificate)(pem), [name] = one.subject.match(/CN=.*/); if (new Date(one.validTo) > new Date() && !/Beta|Preview|Starfield/.test(name)) console.log(name + "\n" + pem.trim()) }' > ../rds-ca.pem
 	@mv .venv/rds-ca.pem src/adapters/postgres/rds-ca.pem && rm -r .venv/package
+
+security: $(BIN)/.dev ## write into docs/security.md what each function may do
+	@PYTHONPATH=src:. $(BIN)/python -m local.security
 
 lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -133,3 +133,13 @@ def test_who_notes_failures_reads_none(shop: Shop) -> None:
     dynamodb, tables = as_function(shop, "ProcessOrdersFunction", "dynamodb"), shop.info.resources
     assert denied(dynamodb.get_item, TableName=tables["FailuresTable"], Key={"id": {"S": "1"}})
     assert denied(dynamodb.scan, TableName=tables["FailuresTable"])
+
+
+def test_aws_s_own_policies_end_at_the_stack_s_boundary(shop: Shop) -> None:
+    """The one that lets a function read its queue allows every queue of the account."""
+    elsewhere = shop.info.client("sqs").create_queue(QueueName="somebody-elses")["QueueUrl"]
+    sqs = as_function(shop, "ProcessOrdersFunction", "sqs")
+
+    assert sqs.get_queue_attributes(QueueUrl=shop.info.resources["OrdersQueue"])
+    assert denied(sqs.receive_message, QueueUrl=elsewhere)
+    assert denied(sqs.get_queue_attributes, QueueUrl=elsewhere)

@@ -685,3 +685,32 @@ def test_requests_are_limited_and_logged_without_what_people_sent() -> None:
 )
 def test_a_domain_is_a_host_s_name(domain: str, *, taken: bool) -> None:
     assert bool(re.fullmatch(template()["Parameters"]["DomainName"]["AllowedPattern"], domain)) == taken
+
+
+@pytest.mark.parametrize("name", sorted(functions()))
+def test_what_a_role_allows_is_within_the_boundary(name: str) -> None:
+    """Else AWS would deny what the role says."""
+    allowed = {
+        (action.removesuffix("*"), resource)
+        for statement in template()["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+        for resource in each(statement["Resource"])
+    }
+    open_to = {action for action, resource in allowed if resource.endswith(('/*"}', ':*"}'))}
+
+    assert template()["Globals"]["Function"]["PermissionsBoundary"] == {"Ref": "FunctionBoundary"}
+    for statement in statements(functions()[name]):
+        for action in (one.removesuffix("*") for one in statement["Action"]):
+            assert action in open_to or {(action, one) for one in each(statement["Resource"])} <= allowed, statement
+
+
+def each(resources: Any) -> list[str]:
+    return [json.dumps(one) for one in (resources if isinstance(resources, list) else [resources])]
+
+
+def test_the_boundary_leaves_open_only_what_has_no_resources_to_name() -> None:
+    document = template()["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"]
+    unbounded = {action for one in document["Statement"] if one["Resource"] == "*" for action in one["Action"]}
+
+    assert {action.split(":")[0] for action in unbounded} == {"xray", "ec2", "kinesis"}
+    assert {action for action in unbounded if action.startswith("kinesis")} == {"kinesis:ListStreams"}
