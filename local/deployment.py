@@ -81,6 +81,14 @@ def deploy(
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
+def hold_boundaries(client: Callable[[str], Any], template: Mapping[str, Any]) -> None:
+    """Give roles the permissions boundaries that the emulated CloudFormation leaves out."""
+    iam, ids = client("iam"), physical_ids(client)
+    for name, one in template["Resources"].items():
+        if one["Type"] == "AWS::IAM::Role" and (boundary := one["Properties"].get("PermissionsBoundary")):
+            iam.put_role_permissions_boundary(RoleName=ids[name], PermissionsBoundary=ids[boundary["Ref"]])
+
+
 def physical_ids(client: Callable[[str], Any], name: str = STACK) -> Mapping[str, str]:
     """Return the physical id of each of a stack's resources by its logical id."""
     found = client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]

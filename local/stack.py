@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from local.custom_resources import run_custom_resource
-from local.deployment import References, custom_resources, deploy, leave_out_triggers, physical_ids
+from local.deployment import (
+    References,
+    custom_resources,
+    deploy,
+    hold_boundaries,
+    leave_out_triggers,
+    physical_ids,
+)
 from local.emulator import REGION
 from local.ground import SETTINGS, Ground, Say
 from local.logs import FunctionLog
@@ -93,6 +100,7 @@ class Stack:
         leave_out_triggers(template)
         references = References(template)
         outputs = deploy(self._ground.aws.client, template, self._ground.parameters(self._options.parameters))
+        hold_boundaries(self._ground.aws.client, template)
         return read_back(template, references, outputs, code_folders(self._options.template))
 
 
