@@ -1,4 +1,4 @@
-"""A Secrets Manager rotation function: give a service's role a new password.
+"""A Secrets Manager rotation function: give a service's role, or a server's master, a new password.
 
 Each role changes its own, so that no master's password is needed. From the second step to the last the new one is set
 and not yet current; who signs in then finds it as pending (adapters.postgres.database).
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from adapters.secrets import ServerSecret
 
 
+DATABASES = {**{name: name for name in GRANTS}, **{f"{name}_master": "postgres" for name in GRANTS}}
+"""Where the role of a secret can sign in, by the secret's name: the services, and the masters of their servers."""
+
+
 class CannotRotate(Exception):
-    """The secret is no service's, none of its passwords is the role's, or the first step is missing."""
+    """The secret is none of ours, none of its passwords is the role's, or the first step is missing."""
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -35,7 +39,7 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, str]:
     Source: Secrets Manager User Guide, "Lambda rotation functions".
     """
     request = SecretsManagerEvent(event)
-    name = _service(request.secret_id)
+    name = _named(request.secret_id)
     secret, version = secret_of(name), request.client_request_token
     if not secret.is_current(version):
         STEPS[request.step](name, secret, version)
@@ -43,11 +47,11 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, str]:
     return {"step": request.step, "service": name}
 
 
-def _service(arn: str) -> str:
-    for name in GRANTS:
-        if os.environ[f"{name.upper()}_SECRET_ARN"] == arn:
+def _named(arn: str) -> str:
+    for name in DATABASES:
+        if os.environ.get(f"{name.upper()}_SECRET_ARN") == arn:
             return name
-    raise CannotRotate("this secret is none of the services'")
+    raise CannotRotate("this secret is none of ours")
 
 
 def _create(_: str, secret: ServerSecret, version: str) -> None:
@@ -63,7 +67,7 @@ def _set(name: str, secret: ServerSecret, version: str) -> None:
             if signs_in(database):
                 set_password(database.connection(), new)
                 return
-    raise CannotRotate(f"{name}_service takes neither the new password, nor the current one, nor the one before")
+    raise CannotRotate(f"{new.username} takes neither the new password, nor the current one, nor the one before")
 
 
 def _test(name: str, secret: ServerSecret, version: str) -> None:
@@ -86,4 +90,4 @@ def _prepared(secret: ServerSecret, version: str) -> Server:
 
 
 def _opened(name: str, server: Server) -> Database:
-    return Database(name, lambda: server, os.environ["DATABASE_SSLMODE"])
+    return Database(DATABASES[name], lambda: server, os.environ["DATABASE_SSLMODE"])

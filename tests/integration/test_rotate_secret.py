@@ -29,6 +29,7 @@ class Rotating:
     arn: str
     server: Server
     invoke: Callable[..., Any]
+    database: str = "product"
 
     def take(self, *steps: str, version: str) -> None:
         """Take steps as Secrets Manager does."""
@@ -49,7 +50,7 @@ class Rotating:
     def opens(self, server: Server) -> bool:
         """Say whether the database takes these credentials."""
         try:
-            psycopg.connect(dbname="product", **login(server)).close()
+            psycopg.connect(dbname=self.database, **login(server)).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -180,8 +181,24 @@ def test_no_step_comes_before_the_first(rotating: Rotating, step: str) -> None:
 def test_secrets_of_others_are_not_rotated(rotating: Rotating) -> None:
     other = rotating.cloud.secret(vars(rotating.server))
 
-    with pytest.raises(Exception, match="none of the services"):
+    with pytest.raises(Exception, match="none of ours"):
         replace(rotating, arn=other).take("createSecret", version=new_version())
+
+
+def test_a_master_that_was_generated_is_rotated_alike(rotating: Rotating, rewire: Callable[..., None]) -> None:
+    with psycopg.connect(dbname="postgres", autocommit=True, **login(rotating.server)) as master:
+        master.execute("CREATE ROLE generated LOGIN CREATEROLE CREATEDB PASSWORD 'generated'")
+    old = replace(rotating.server, username="generated", password="generated")
+    arn = rotating.cloud.secret(vars(old))
+    rewire(PRODUCT_MASTER_SECRET_ARN=arn, INVENTORY_MASTER_SECRET_ARN=arn)
+    theirs = replace(rotating, arn=arn, database="postgres")
+
+    theirs.take(*STEPS, version=new_version())
+
+    new = theirs.credentials()
+    assert (theirs.opens(old), theirs.opens(new)) == (False, True)
+    with psycopg.connect(dbname="postgres", autocommit=True, **login(rotating.server)) as master:
+        master.execute("DROP ROLE generated")
 
 
 def test_no_password_is_logged(rotating: Rotating, log: Any) -> None:

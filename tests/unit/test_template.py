@@ -230,9 +230,9 @@ RESOURCES = {
     "PRODUCT_SECRET_ARN": ("secretsmanager:", "ProductSecret"),
     "INVENTORY_SECRET_ARN": ("secretsmanager:", "InventorySecret"),
     "USER_SECRET_ARN": ("secretsmanager:", "UserSecret"),
-    "PRODUCT_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
-    "INVENTORY_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
-    "USER_MASTER_SECRET_ARN": ("secretsmanager:GetSecretValue", "DatabaseSecretArn"),
+    "PRODUCT_MASTER_SECRET_ARN": ("secretsmanager:", "Outputs.ProductMasterSecretArn"),
+    "INVENTORY_MASTER_SECRET_ARN": ("secretsmanager:", "Outputs.InventoryMasterSecretArn"),
+    "USER_MASTER_SECRET_ARN": ("secretsmanager:", "Outputs.UserMasterSecretArn"),
 }
 """How the actions begin, and the resource, that a variable names."""
 
@@ -277,10 +277,10 @@ def source(module: str) -> str:
     return Path(found.origin).read_text("utf-8")
 
 
-def test_only_who_migrates_signs_in_as_master() -> None:
+def test_only_who_migrates_or_rotates_signs_in_as_master() -> None:
     masters = {name for name in handlers() if any("MASTER" in variable for variable in variables(name))}
 
-    assert masters == {"migrate_database"}
+    assert masters == {"migrate_database", "rotate_secret"}
     assert {f"{database.upper()}_MASTER_SECRET_ARN" for database in GRANTS} < variables("migrate_database")
 
 
@@ -297,12 +297,13 @@ def test_only_who_rotates_does_more_with_a_secret_than_read_it() -> None:
     assert variables("rotate_secret") >= {f"{database.upper()}_SECRET_ARN" for database in GRANTS}
 
 
-def test_every_service_gets_a_new_password_each_month() -> None:
+def test_every_service_and_every_generated_master_gets_a_new_password_each_month() -> None:
     schedules = of_type("AWS::SecretsManager::RotationSchedule")
 
-    assert {one["SecretId"]["Fn::GetAtt"][0] for one in schedules.values()} == set(
-        of_type("AWS::SecretsManager::Secret")
-    )
+    assert {".".join(one["SecretId"]["Fn::GetAtt"]) for one in schedules.values()} == {
+        *(f"{name.capitalize()}Secret.Id" for name in GRANTS),
+        *(f"Databases.Outputs.{name.capitalize()}MasterSecretArn" for name in GRANTS),
+    }
     for one in schedules.values():
         assert one["RotationLambdaARN"] == {"Fn::GetAtt": ["RotateSecretFunction", "Arn"]}
         assert one["RotationRules"] == {"ScheduleExpression": "rate(30 days)"}
