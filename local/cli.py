@@ -48,6 +48,9 @@ def up(
         str | None,
         typer.Option(metavar="STACK", help="Run what `sam deploy` makes of this stack in the emulated AWS instead."),
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Note in this file which AWS calls functions make, and what their roles allow.")
+    ] = None,
 ) -> None:
     """Start everything, load products, and run until Ctrl-C."""
     from rich.console import Console  # noqa: PLC0415 - as all imports below: each command pays for its own
@@ -55,7 +58,9 @@ def up(
     from local.stack import Options  # noqa: PLC0415
     from local.up import up as start  # noqa: PLC0415
 
-    options = Options(port, template, _parameters(parameter or []), docker, deployed)
+    if record and deployed:
+        raise LocalError("a stack that `sam deploy` makes is not recorded: leave out --record, or --deployed")
+    options = Options(port, template, _parameters(parameter or []), docker, deployed, record)
     start(State(state), options, Console(soft_wrap=True))
 
 

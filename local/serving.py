@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from local.emulator import REGION
+from local.functions.recording import Recorder
 from local.functions.service import Functions
 from local.gateway.server import Gateway
 from local.ground import HOST, Ground
@@ -29,9 +30,11 @@ IDLE_SECONDS = 60
 
 
 class Serving:
-    """A deployment that runs, on the ground that it was deployed to."""
+    """A deployment that runs, on the ground that it was deployed to; a recorder may stand between functions and AWS."""
 
-    def __init__(self, ground: Ground, deployment: Deployment, log: FunctionLog) -> None:
+    def __init__(
+        self, ground: Ground, deployment: Deployment, log: FunctionLog, recorder: Recorder | None = None
+    ) -> None:
         _check_handlers(deployment)
         self._ground = ground
         self._deployment = deployment
@@ -40,8 +43,8 @@ class Serving:
         self._pollers: list[Supervised[QueuePoller] | Supervised[StreamPoller]] = []
         self.functions = Functions(
             deployment.functions,
-            credentials=ground.aws.credentials,
-            environment={"AWS_ENDPOINT_URL": ground.aws.url, "TMPDIR": str(ground.aws.folder)},
+            credentials=recorder.assuming(ground.aws.credentials) if recorder else ground.aws.credentials,
+            environment={"AWS_ENDPOINT_URL": (recorder or ground.aws).url, "TMPDIR": str(ground.aws.folder)},
             region=REGION,
             log=log.write,
             idle_seconds=IDLE_SECONDS,

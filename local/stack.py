@@ -19,7 +19,8 @@ from local.deployment import (
     physical_ids,
 )
 from local.emulator import REGION
-from local.ground import SETTINGS, Ground, Say
+from local.functions.recording import Recorder, granted
+from local.ground import HOST, SETTINGS, Ground, Say
 from local.logs import FunctionLog
 from local.model import Deployment
 from local.reading import read_back
@@ -34,7 +35,8 @@ class Options:
     """What a person may choose: the HTTP port, the template, and values of its parameters.
 
     `deployed` names a stack that somebody deploys with `sam deploy`, to be run instead of the template. With `docker`,
-    functions in containers reach the emulated AWS and PostgreSQL.
+    functions in containers reach the emulated AWS and PostgreSQL. `record` is a file
+    that the calls of functions are noted in.
     """
 
     port: int
@@ -42,6 +44,7 @@ class Options:
     parameters: Mapping[str, str]
     docker: bool = False
     deployed: str | None = None
+    record: Path | None = None
 
 
 class Stack:
@@ -70,7 +73,8 @@ class Stack:
         self._step("migrating the databases")
         log = FunctionLog(self._log, self._ground.remark)
         self._exit.callback(log.close)
-        self._serving = Serving(self._ground, deployment, log)
+        recorder = await self._recorder(deployment, self._options.record) if self._options.record else None
+        self._serving = Serving(self._ground, deployment, log, recorder)
         if self._options.docker:
             self._state.write_variables({name: one.environment for name, one in deployment.functions.items()})
         self._exit.push_async_callback(self._serving.stop)
@@ -102,6 +106,15 @@ class Stack:
         outputs = deploy(self._ground.aws.client, template, self._ground.parameters(self._options.parameters))
         hold_boundaries(self._ground.aws.client, template)
         return read_back(template, references, outputs, code_folders(self._options.template))
+
+    async def _recorder(self, deployment: Deployment, file: Path) -> Recorder:
+        aws = self._ground.aws
+        recorder = Recorder(aws.url, REGION, file)
+        self._exit.push_async_callback(recorder.stop)
+        await recorder.start(HOST)
+        resources = await asyncio.to_thread(physical_ids, aws.client)
+        recorder.note(roles=await granted(aws.client("iam"), deployment.functions.values()), resources=resources)
+        return recorder
 
 
 @asynccontextmanager

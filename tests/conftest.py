@@ -17,6 +17,7 @@ from local.state import ROOT as FOLDER
 from local.state import LocalError
 from tests import asked, servers
 from tests.cloud import DYNAMODB_LOCAL, DYNAMODBS, Cloud
+from tests.privileges.session import Judging
 
 pytest.register_assert_rewrite("tests.machines")
 
@@ -28,12 +29,14 @@ TABLES = {
 }
 
 
-def pytest_configure() -> None:
-    """Refuse what cannot be done before anything starts."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what cannot be done before anything starts, and judge at the end what functions may do."""
     try:
         asked.check()
     except LocalError as error:
         raise pytest.UsageError(str(error)) from None
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Judging(config))
 
 
 def pytest_report_header() -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TypeVar
 import psutil
 
 from local.state import StackInfo, State
+from tests.privileges.session import FOLDER
 
 TRADEPOST = Path(sys.executable).with_name("tradepost")
 READY = "Ctrl-C stops everything"
@@ -73,15 +75,21 @@ def end_at_once(number: int, _: object) -> None:
 
 
 class Up:
-    """`tradepost up` as a process, with its state and its temporary files in a folder of its own."""
+    """`tradepost up` as a process, with its state and its temporary files in a folder of its own.
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    What its functions do is judged at the session's end, unless it is not `recorded`.
+    """
+
+    def __init__(self, folder: Path, *options: str, port: int = 0, recorded: bool = True) -> None:
         self.state = State(folder / "state")
         self._folder = folder.resolve()
         self._tmp = folder / "tmp"
         self._tmp.mkdir(exist_ok=True)
         self._tree: dict[int, psutil.Process] = {}
+        self.record = Path(os.environ[FOLDER]) / f"{uuid.uuid4()}.jsonl"
         words = [TRADEPOST, "up", "--port", str(port), "--state", self.state.folder, *options]
+        if recorded:
+            words += ["--record", self.record]
         environment = {**os.environ, "TMPDIR": str(self._tmp)}
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             self._process = subprocess.Popen(words, cwd="/", env=environment, stdout=stdout, stderr=stderr)
@@ -167,10 +175,10 @@ class Up:
 
 
 @contextmanager
-def running(*options: str) -> Iterator[Up]:
+def running(*options: str, recorded: bool = True) -> Iterator[Up]:
     """Run a stack of its own for the block; afterwards nothing of it may be left."""
     with folder_for_all() as folder:
-        up = Up(folder, *options)
+        up = Up(folder, *options, recorded=recorded)
         try:
             up.ready()
             yield up

@@ -87,27 +87,32 @@ def succeeds(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize(
+    ("queue", "source", "function"),
+    [("orders", "OrdersQueue", "ProcessOrders"), ("shipping", "ShippingQueue", "UpdateStocks")],
+)
 def test_a_message_that_fails_again_and_again_is_a_letter_that_says_why(
-    shop: Shop, admin: Person, customer: Person, run: Run
+    shop: Shop, admin: Person, customer: Person, run: Run, queue: str, source: str, function: str
 ) -> None:
     """Through the queue's own redrive policy; its messages come back after a second here.
 
     An order goes ahead: who waits for a message already would hide it for as long as before.
     """
-    sqs, url, order = shop.info.client("sqs"), shop.info.resources["OrdersQueue"], uuid7()
+    sqs, url, order = shop.info.client("sqs"), shop.info.resources[source], uuid7()
     before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
     try:
         customer.sees(customer.ordered((shop.product(stock=1), 1)), "FULFILLED")
         sent = sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"order_id": order}))["MessageId"]
-        (letter,) = eventually(lambda: listed(admin, "orders"))
+        (letter,) = eventually(lambda: listed(admin, queue))
     finally:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
     assert (letter["id"], letter["order_id"]) == (sent, order)
     assert letter["why"] == f"NotFound: there is no order {order}"
     assert letter["failure"]["times"] >= 5
-    assert "ProcessOrders" in letter["failure"]["function"]
-    shown = succeeds(run("list", "orders"))
+    assert function in letter["failure"]["function"]
+    assert admin.get(f"/dead-letters/{queue}/{sent}")["why"] == letter["why"]
+    shown = succeeds(run("list", queue))
     assert sent in shown
     assert "NotFound: there is no order" in shown
 

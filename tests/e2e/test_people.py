@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.state import ROOT
 from tests.e2e.leaks import leaks
 from tests.e2e.running import eventually, running
 from tests.e2e.shop import Person, Shop, at_once, problem
@@ -213,3 +215,54 @@ def test_the_items_of_whoever_signs_in_are_made_read_changed_and_removed(either:
     assert owner("DELETE", path).status_code == 204
     assert problem(owner("GET", path)) == (404, "not-found")
     assert either.public("GET", path).status_code == 401
+
+
+def elsewhere(shop: Shop, username: str, email: str, password: str, *, permanent: bool) -> None:
+    """Make an account past the shop, as somebody does in Cognito's console."""
+    cognito, pool = shop.info.client("cognito-idp"), shop.info.outputs["UserPoolId"]
+    attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
+    cognito.admin_create_user(UserPoolId=pool, Username=username, UserAttributes=attributes, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(UserPoolId=pool, Username=username, Password=password, Permanent=permanent)
+
+
+def test_an_account_that_nobody_has_entered_gives_way_to_a_registration_and_to_an_invitation(either: Shop) -> None:
+    person, email = either.newcomer(), f"{uuid.uuid4().hex}@example.com"
+    elsewhere(either, person.username, person.email, person.password, permanent=False)
+    elsewhere(either, email, email, person.password, permanent=False)
+
+    assert either.register(person).status_code == 201
+    assert either.admin("POST", "/user", {"name": "Cleo Customer", "email": email}).status_code == 201
+
+    assert (accounts(either, person.email), accounts(either, email)) == ([person.username], [email])
+
+
+def test_nobody_is_invited_in_the_place_of_somebody_who_has_got_in(either: Shop) -> None:
+    email = f"{uuid.uuid4().hex}@example.com"
+    elsewhere(either, email, email, either.newcomer().password, permanent=True)
+
+    refused = either.admin("POST", "/user", {"name": "Cleo Customer", "email": email})
+
+    assert problem(refused) == (400, "invalid-input")
+
+
+def test_who_has_no_profile_gets_one_at_the_first_sign_in(either: Shop) -> None:
+    one, other = either.newcomer(), either.newcomer()
+    elsewhere(either, one.username, one.email, one.password, permanent=True)
+    elsewhere(either, other.username, other.email, one.password, permanent=False)
+
+    challenge = either.login(other.username, one.password).json()
+    answer = {**challenge, "username": other.username, "answer": other.password}
+    assert either.public("POST", "/user/login/challenge", answer).status_code == 200
+
+    for person in (one, other):
+        assert either.signed_in(person.username, person.password).get("/user/me")["email"] == person.email
+
+
+def test_cognito_is_told_to_make_no_account_that_nobody_registers(either: Shop) -> None:
+    """The emulated Cognito has no triggers, so the function is asked as Cognito asks it."""
+    event = json.loads((ROOT / "events" / "admit-sign-up" / "cognito-past-us.json").read_text())
+
+    answer = either.info.client("lambda").invoke(FunctionName="AdmitSignUpFunction", Payload=json.dumps(event))
+
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorMessage"] == "register at /user/register"

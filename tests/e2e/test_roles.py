@@ -9,7 +9,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.e2e.running import Up
 from tests.e2e.shop import Shop
+from tests.privileges.judging import Record
 
 SECRETS = ("tradepost/database", "ProductSecret", "InventorySecret", "UserSecret")
 """The master's, whose name is known, and the services', by their logical ids."""
@@ -46,6 +48,60 @@ def denied(call: Any, **arguments: Any) -> bool:
     with pytest.raises(ClientError) as refusal:
         call(**arguments)
     return refusal.value.response["Error"]["Code"] in DENIALS
+
+
+def tried(shop: Shop) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return a call for each action that any role allows: the method of a client, and what it takes."""
+    there = shop.info.resources
+    table, key = {"TableName": there["ItemsTable"]}, {"Key": {"id": {"S": "1"}}}
+    queue, letter = {"QueueUrl": there["OrdersQueue"]}, {"ReceiptHandle": "1"}
+    person = {"UserPoolId": there["UserPool"], "Username": "customer"}
+    session = {"UserPoolId": there["UserPool"], "ClientId": there["UserPoolClient"]}
+    record, secret = {"Data": b"1", "PartitionKey": "1"}, {"SecretId": there["ProductSecret"]}
+    return {
+        "dynamodb:GetItem": ("get_item", {**table, **key}),
+        "dynamodb:PutItem": ("put_item", {**table, "Item": key["Key"]}),
+        "dynamodb:UpdateItem": ("update_item", {**table, **key}),
+        "dynamodb:DeleteItem": ("delete_item", {**table, **key}),
+        "dynamodb:BatchGetItem": ("batch_get_item", {"RequestItems": {table["TableName"]: {"Keys": [key["Key"]]}}}),
+        "dynamodb:Query": (
+            "query",
+            {**table, "KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "1"}}},
+        ),
+        "dynamodb:Scan": ("scan", table),
+        "kinesis:PutRecords": ("put_records", {"StreamName": there["Stream"], "Records": [record]}),
+        "secretsmanager:GetSecretValue": ("get_secret_value", secret),
+        "secretsmanager:DescribeSecret": ("describe_secret", secret),
+        "secretsmanager:PutSecretValue": ("put_secret_value", {**secret, "SecretString": "{}"}),
+        "secretsmanager:UpdateSecretVersionStage": (
+            "update_secret_version_stage",
+            {**secret, "VersionStage": "AWSPENDING"},
+        ),
+        "sqs:SendMessage": ("send_message", {**queue, "MessageBody": "1"}),
+        "sqs:ReceiveMessage": ("receive_message", queue),
+        "sqs:DeleteMessage": ("delete_message", {**queue, **letter}),
+        "sqs:ChangeMessageVisibility": ("change_message_visibility", {**queue, **letter, "VisibilityTimeout": 0}),
+        "sqs:GetQueueAttributes": ("get_queue_attributes", {**queue, "AttributeNames": ["All"]}),
+        "cognito-idp:AdminGetUser": ("admin_get_user", person),
+        "cognito-idp:AdminCreateUser": ("admin_create_user", person),
+        "cognito-idp:AdminDeleteUser": ("admin_delete_user", person),
+        "cognito-idp:AdminInitiateAuth": ("admin_initiate_auth", {**session, "AuthFlow": "ADMIN_USER_PASSWORD_AUTH"}),
+        "cognito-idp:AdminRespondToAuthChallenge": (
+            "admin_respond_to_auth_challenge",
+            {**session, "ChallengeName": "NEW_PASSWORD_REQUIRED"},
+        ),
+    }
+
+
+def test_every_action_that_a_role_allows_is_denied_to_a_role_that_does_not(stack: Up, shop: Shop) -> None:
+    """The emulated AWS looks at each of them, so that a stack that runs says something about its roles."""
+    calls, keys = tried(shop), credentials(shop, "HealthFunction")
+    record = Record.read(stack.record)
+
+    assert record
+    assert {grant.action for grant in record.granted()} == set(calls)
+    for action, (method, arguments) in calls.items():
+        assert denied(getattr(client(shop, action.partition(":")[0], keys), method), **arguments), action
 
 
 def test_who_shows_stock_reads_its_table_and_writes_nothing(shop: Shop) -> None:

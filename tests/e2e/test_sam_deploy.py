@@ -36,7 +36,7 @@ def built() -> Iterator[Path]:
 def up() -> Iterator[Up]:
     """Stand ready for a deployment."""
     with folder_for_all() as folder:
-        up = Up(folder, "--deployed", STACK)
+        up = Up(folder, "--deployed", STACK, recorded=False)
         try:
             up.ready()
             yield up
