@@ -43,7 +43,8 @@ def pytest_report_header() -> str:
     """Say on which DynamoDBs the adapters are tried, and which sales are read."""
     sales = "excerpt and whole file" if WHOLE.exists() else f"excerpt alone: there is no {WHOLE}"
     also = "" if DYNAMODB_LOCAL.exists() else " (`make dynamodb-local` adds Amazon's own)"
-    return f"dynamodb: {', '.join(DYNAMODBS)}{also}\nsales: {sales}"
+    containers = "not here: `make sam-local` runs every function in one, and needs a Docker engine"
+    return f"dynamodb: {', '.join(DYNAMODBS)}{also}\nsales: {sales}\ncontainers: {containers}"
 
 
 @pytest.fixture(scope="session")

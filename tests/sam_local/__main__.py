@@ -120,6 +120,8 @@ def _requests(stack: Running, log: Path) -> list[Result]:
             found = _status(f"{url}{path}", token)
             results.append(Result(what, expected, found, time.monotonic() - began))
             say(f"  {'ok  ' if results[-1].ok else 'FAIL'} {results[-1].seconds:5.1f} s  {what}: {found}")
+    if not all(one.ok for one in results):
+        say(log.read_text())
     return results
 
 
