@@ -71,7 +71,9 @@ def _behind_aliases(resources: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _named(intrinsic: Mapping[str, Any]) -> str:
-    """Return the logical id that a Ref or a Fn::GetAtt names."""
+    """Return the logical id that a Ref or a Fn::GetAtt names, or a Fn::Sub first."""
+    if "Fn::Sub" in intrinsic:
+        return str(re.findall(r"\$\{(\w+)", intrinsic["Fn::Sub"])[0])
     return str(intrinsic["Ref"] if "Ref" in intrinsic else intrinsic["Fn::GetAtt"][0])
 
 

@@ -416,11 +416,23 @@ def test_whatever_invokes_a_function_invokes_what_is_live() -> None:
 
     assert common["AutoPublishAlias"] == "live"
     assert len(invoked) > len(ROUTES)
-    assert [one for one in invoked if not one.get("Ref", "").endswith("Aliaslive")] == [
-        {"Fn::GetAtt": ["RotateSecretFunction", "Arn"]}
-    ]
+    authorizer = {"Fn::Sub": "${AuthorizerFunction.Arn}:live"}
+    others = [one for one in invoked if not one.get("Ref", "").endswith("Aliaslive") and one != authorizer]
+    assert others == [{"Fn::GetAtt": ["RotateSecretFunction", "Arn"]}]
     assert [uri for uri in uris if not uri.endswith("Aliaslive")] == ["__FunctionArn__"]
-    assert '{"__FunctionArn__": {"Ref": "AuthorizerFunctionAliaslive"}}' in json.dumps(api)
+    assert json.dumps({"__FunctionArn__": authorizer}) in json.dumps(api)
+
+
+@pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+def test_sam_local_finds_the_authorizer() -> None:
+    """It resolves few references, and serves routes to anybody when it does not know their authorizer's function."""
+    from samcli.commands.local.lib.swagger.integration_uri import LambdaUri  # noqa: PLC0415 - half a second
+    from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # noqa: PLC0415 - as above
+
+    ((root, *_), _) = SamLocalStackProvider.get_stacks(str(FILE))
+    arn = root.resources["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["FunctionArn"]
+
+    assert LambdaUri.get_function_name(arn) == "AuthorizerFunction"
 
 
 def of(translated: dict[str, Any], kind: str) -> list[dict[str, Any]]:
