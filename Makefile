@@ -58,7 +58,7 @@ docker-engine: ## install and start a Docker engine for it, as root on Debian
 
 sam-deploy-local: $(BIN)/.dev ## deploy with the real sam, into an emulated AWS; needs Python 3.13, takes minutes
 	@TRADEPOST_SAM=1 exec $(BIN)/python -m pytest -q --durations=0 --durations-min=1 \
-		tests/e2e/test_sam_deploy.py $(ARGS)
+		tests/e2e/test_sam_deploy.py tests/e2e/test_sam_guided.py $(ARGS)
 
 lint: $(BIN)/.dev $(BIN)/.checkov ## ruff, strict typing, the dependency rule, the templates
 	$(BIN)/ruff format --check

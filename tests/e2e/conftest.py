@@ -13,7 +13,7 @@ from tests.e2e.leaks import leaks
 from tests.e2e.running import Up, end_at_once, folder_for_all, running
 from tests.e2e.shop import Person, Shop
 
-collect_ignore = [] if "TRADEPOST_SAM" in os.environ else ["test_sam_deploy.py"]
+collect_ignore = [] if "TRADEPOST_SAM" in os.environ else ["test_sam_deploy.py", "test_sam_guided.py"]
 """They build the package, which takes Python 3.13 and a minute: `make sam-deploy-local` runs them."""
 
 
