@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.deployment import API, References, Resources, deploy, physical_ids
+from local.deployment import API, References, Resources, deploy, hold_boundaries, physical_ids
 from local.model import Deployment
 from local.reading import ALIAS, FUNCTION, read_back
 from local.state import LocalError
@@ -51,7 +51,10 @@ def last_change(client: Client, stack: str) -> str | None:
 
 
 def read_deployed(client: Client, stack: str, folder: Path) -> Deployment:
-    """Return what to run of a stack; packages are unpacked below a folder. Raises LocalError if it cannot be run."""
+    """Return what to run of a stack, with packages unpacked below a folder, and hold its roles' boundaries.
+
+    Raises LocalError if it cannot be run.
+    """
     cloudformation = client("cloudformation")
     (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     given = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
@@ -60,6 +63,7 @@ def read_deployed(client: Client, stack: str, folder: Path) -> Deployment:
     template = _json(cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"])
     there = physical_ids(client, stack)
     template["Resources"] = {name: one for name, one in template["Resources"].items() if name in there}
+    hold_boundaries(client, template, stack)
     held = _Held(client, template, there, given)
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     return read_back(template, held, outputs, held.packages(folder))

@@ -81,12 +81,12 @@ def deploy(
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def hold_boundaries(client: Callable[[str], Any], template: Mapping[str, Any]) -> None:
-    """Give roles the permissions boundaries that the emulated CloudFormation leaves out."""
-    iam, ids = client("iam"), physical_ids(client)
-    for name, one in template["Resources"].items():
+def hold_boundaries(client: Callable[[str], Any], template: Mapping[str, Any], name: str = STACK) -> None:
+    """Give a stack's roles the permissions boundaries that the emulated CloudFormation leaves out."""
+    iam, ids = client("iam"), physical_ids(client, name)
+    for role, one in template["Resources"].items():
         if one["Type"] == "AWS::IAM::Role" and (boundary := one["Properties"].get("PermissionsBoundary")):
-            iam.put_role_permissions_boundary(RoleName=ids[name], PermissionsBoundary=ids[boundary["Ref"]])
+            iam.put_role_permissions_boundary(RoleName=ids[role], PermissionsBoundary=ids[boundary["Ref"]])
 
 
 def physical_ids(client: Callable[[str], Any], name: str = STACK) -> Mapping[str, str]:
