@@ -28,7 +28,8 @@ class Deployed:
     def __init__(self, clients: Clients, template: dict[str, Any], given: Mapping[str, str]) -> None:
         self.name = unique("stack")
         self._cloudformation = clients("cloudformation")
-        needed = {name: unique(name) for name, one in template["Parameters"].items() if "Default" not in one}
+        asked = {name: one for name, one in template["Parameters"].items() if "Default" not in one}
+        needed = {name: one.get("AllowedValues", [unique(name)])[0] for name, one in asked.items()}
         s3 = clients("s3")
         s3.create_bucket(Bucket=self.name)
         s3.put_object(Bucket=self.name, Key="template", Body=json.dumps(without_metric_math(template)).encode())
