@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("e2e")
 
 SHIPPING_DELAY = 4
 CALLS_PER_MINUTE = 8
-ORDERS_QUEUE = "  OrdersQueue:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: "
+DEAD = "\n      RedrivePolicy: {deadLetterTargetArn: !GetAtt OrdersDeadLetters.Arn, maxReceiveCount: "
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,7 @@ def clone() -> Iterator[Clone]:
     """Change the template so that poison, and a dead worker's key, are given up after seconds."""
     with folder_for_all() as folder:
         clone = Clone(folder)
-        clone.change(f"{ORDERS_QUEUE}200", f"{ORDERS_QUEUE}2")
-        clone.change("OrdersDeadLetters.Arn, maxReceiveCount: 5", "OrdersDeadLetters.Arn, maxReceiveCount: 2")
+        clone.change(f"VisibilityTimeout: 200{DEAD}5", f"VisibilityTimeout: 2{DEAD}2")
         clone.change("MaximumRetryAttempts: 10", "MaximumRetryAttempts: 2")
         clone.change("Description: Places an order\n", "Description: Places an order\n      Timeout: 5\n")
         yield clone

@@ -62,9 +62,9 @@ def disturbed() -> Iterator[Up]:
     """Run a second stack, whose messages come again soon."""
     with folder_for_all() as folder:
         clone = Clone(folder)
-        for queue, properties in (("Orders", ""), ("Shipping", "      DelaySeconds: !Ref ShippingDelay\n")):
-            head = f"  {queue}Queue:\n    Type: AWS::SQS::Queue\n    Properties:\n{properties}      VisibilityTimeout: "
-            clone.change(f"{head}200", f"{head}{VISIBILITY}")
+        for queue in ("Orders", "Shipping"):
+            rest = f"\n      RedrivePolicy: {{deadLetterTargetArn: !GetAtt {queue}DeadLetters.Arn"
+            clone.change(f"VisibilityTimeout: 200{rest}", f"VisibilityTimeout: {VISIBILITY}{rest}")
         with running(*clone.options) as up:
             yield up
 

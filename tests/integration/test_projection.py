@@ -193,12 +193,14 @@ def test_a_sku_that_cannot_be_written_fails_with_all_its_records(
     invoke: Any, sku: str, ministack: Cloud, environment: Any
 ) -> None:
     """Also the older ones: a stream is retried from its lowest failure."""
-    item = {"sku": {"S": sku}, "version": {"S": "no number"}}
-    ministack.client("dynamodb").put_item(TableName=environment["INVENTORY_TABLE"], Item=item)
+    table, key = {"TableName": environment["INVENTORY_TABLE"]}, {"sku": {"S": sku}}
+    dynamodb = ministack.client("dynamodb")
+    dynamodb.put_item(**table, Item={**key, "version": {"S": "no number"}})
     records = [stock(sku, 1), stock(f"{sku}-B"), stock(sku, 2)]
 
     assert failures(invoke("project_inventory", kinesis(*records))) == ["s0", "s2"]
     assert seen(f"{sku}-B") == (1, 100)
+    dynamodb.delete_item(**table, Key=key)  # other tests read the whole table
 
 
 def test_low_stock_is_reported_by_what_is_available(invoke: Any, sku: str, log: Any) -> None:
