@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from local.retail import read_sales
@@ -17,6 +18,7 @@ NUMBERS = {
     "EXAMPLES": range(1, 1_000_001),
 }
 """What each may be: an hour ends the longest test."""
+_BY_SAM = ("test_sam_deploy.py", "test_sam_guided.py")
 
 
 def asked(name: str) -> str | None:
@@ -34,6 +36,11 @@ def file() -> Path | None:
     """Return the file of invoices that is asked for."""
     text = asked("FILE")
     return None if text is None else Path(text)
+
+
+def left_out() -> Sequence[str]:
+    """Return the end-to-end tests that `make sam-deploy-local` runs: they build the package, and take minutes."""
+    return () if asked("SAM") else _BY_SAM
 
 
 def check() -> None:

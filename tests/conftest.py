@@ -19,7 +19,7 @@ from tests import asked, servers
 from tests.cloud import DYNAMODB_LOCAL, DYNAMODBS, Cloud
 from tests.privileges.session import Judging
 
-pytest.register_assert_rewrite("tests.machines")
+pytest.register_assert_rewrite("tests.machines", "tests.e2e.running")
 
 WHOLE = FOLDER.parent / "shared" / "data" / "online-retail-2010-12-01_09.csv.gz"
 TABLES = {

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import asked
 from tests.e2e.leaks import leaks
 from tests.e2e.running import Up, end_at_once, folder_for_all, running
 from tests.e2e.shop import Person, Shop
 
-collect_ignore = [] if "TRADEPOST_SAM" in os.environ else ["test_sam_deploy.py", "test_sam_guided.py"]
-"""They build the package, which takes Python 3.13 and a minute: `make sam-deploy-local` runs them."""
+collect_ignore = [*asked.left_out()]
 
 
 def pytest_configure() -> None:

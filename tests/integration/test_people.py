@@ -346,10 +346,9 @@ def test_a_session_is_ended_and_a_password_changed_by_who_signed_in(call: Call, 
 def store(request: pytest.FixtureRequest, rewire: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> str:
     """Keep profiles in one store and then in the other, as a deployment's setting says."""
     rewire(USER_STORE=request.param)
-    for name in [
-        name for name, module in sys.modules.items() if name.startswith("handlers.") and hasattr(module, "users")
-    ]:
-        monkeypatch.delitem(sys.modules, name)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("handlers.") and name != "handlers.wiring" and hasattr(module, "users"):
+            monkeypatch.delitem(sys.modules, name)
     return str(request.param)
 
 
