@@ -104,3 +104,21 @@ def test_cloudfront_waits_as_long_as_the_api_does() -> None:
     answering = [handlers()[module]["Timeout"] for _, _, module in ROUTES]
 
     assert CONFIG["Origins"][0]["CustomOriginConfig"]["OriginReadTimeout"] >= max(answering)
+
+
+def test_each_alarm_has_its_part_of_the_runbook_and_looks_at_what_this_stack_made() -> None:
+    alarms = {name: one["Properties"] for name, one in EDGE["Resources"].items() if one["Type"].endswith("Alarm")}
+    runbook = (Path(__file__).parents[2] / "docs/runbook.md").read_text("utf-8")
+    part = runbook.split("\n## Alarms of the edge\n")[1].split("\n## ")[0]
+    looked_at = {
+        name: {str(each["Name"]): each["Value"] for each in alarm["Dimensions"]} for name, alarm in alarms.items()
+    }
+
+    assert re.findall(r"^### (.+)$", part, re.MULTILINE) == ["Edge fails", "Edge blocks"]
+    assert [alarm["AlarmDescription"]["Fn::Sub"].rpartition("#")[2] for alarm in alarms.values()] == [
+        "edge-fails",
+        "edge-blocks",
+    ]
+    assert looked_at["EdgeFails"] == {"DistributionId": {"Ref": "Distribution"}, "Region": "Global"}
+    firewall = EDGE["Resources"]["Firewall"]["Properties"]["VisibilityConfig"]["MetricName"]
+    assert looked_at["EdgeBlocks"] == {"WebACL": firewall, "Rule": "ALL"}
