@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 from local import asking
 from local.state import LocalError, StackInfo
@@ -32,6 +33,17 @@ def step(info: StackInfo, name: str, secret: str, version: str) -> None:
     answer = asking.invoke(info, FUNCTION, json.dumps(event).encode())
     if answer.error:
         raise LocalError(f"{name} failed: {answer.json().get('errorMessage')}")
+    if name == STEPS[-1]:
+        clean_up(info.client("secretsmanager"), secret, version)
+
+
+def clean_up(client: Any, secret: str, version: str) -> None:
+    """Take the label of a rotation away that has ended: Secrets Manager does so itself, and the emulated one does not.
+
+    Source: github.com/aws-samples/aws-secrets-manager-rotation-lambdas/pull/145.
+    """
+    if "AWSPENDING" in client.describe_secret(SecretId=secret)["VersionIdsToStages"][version]:
+        client.update_secret_version_stage(SecretId=secret, VersionStage="AWSPENDING", RemoveFromVersionId=version)
 
 
 def secret_arn(info: StackInfo, service: str) -> str:

@@ -37,15 +37,15 @@ class ServerSecret:
 
     def pending(self) -> Server | None:
         """Return what a rotation under way is about to make current."""
-        return self._staged(VersionStage=PENDING)
+        return self._staged(PENDING)
 
     def previous(self) -> Server | None:
         """Return what was current before."""
-        return self._staged(VersionStage=PREVIOUS)
+        return self._staged(PREVIOUS)
 
     def prepared(self, version: str) -> Server | None:
-        """Return what a rotation has made as its version."""
-        return self._staged(VersionId=version, VersionStage=PENDING)
+        """Return what a rotation has made as its version, unless another has begun since."""
+        return self._staged(PENDING, version)
 
     def prepare(self, version: str, password: str) -> None:
         """Make a version that is as the current one, but for the password."""
@@ -60,14 +60,11 @@ class ServerSecret:
         return version == self._current_version()
 
     def make_current(self, version: str) -> None:
-        """Make a version the current one, and no longer pending."""
+        """Make a version the current one. Secrets Manager itself takes away that it was pending."""
         before = self._current_version()
         with available():
             self._client.update_secret_version_stage(
                 SecretId=self._arn, VersionStage=CURRENT, MoveToVersionId=version, RemoveFromVersionId=before
-            )
-            self._client.update_secret_version_stage(
-                SecretId=self._arn, VersionStage=PENDING, RemoveFromVersionId=version
             )
 
     def _current_version(self) -> str:
@@ -80,13 +77,13 @@ class ServerSecret:
             found: dict[str, Any] = json.loads(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
         return found
 
-    def _staged(self, **version: str) -> Server | None:
+    def _staged(self, stage: str, version: str | None = None) -> Server | None:
         try:
             with available():
-                found = self._client.get_secret_value(SecretId=self._arn, **version)
+                found = self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        return self._server(json.loads(found["SecretString"]))
+        return self._server(json.loads(found["SecretString"])) if version in (None, found["VersionId"]) else None
 
     def _server(self, found: Mapping[str, Any]) -> Server:
         return Server(self._proxy or found["host"], int(found["port"]), found["username"], found["password"])

@@ -14,11 +14,10 @@ import pytest
 
 from adapters.postgres.database import Server
 from adapters.postgres.roles import set_password
+from local.rotating import STEPS, clean_up
 from tests.cloud import Cloud
 from tests.servers import login
 from tests.shop import Shop
-
-STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class Rotating:
         for step in steps:
             event = {"Step": step, "SecretId": self.arn, "ClientRequestToken": version}
             self.invoke("rotate_secret", event)
+            if step == STEPS[-1]:
+                clean_up(self.cloud.client("secretsmanager"), self.arn, version)
 
     def credentials(self, stage: str = "AWSCURRENT") -> Server:
         """Return what the secret says."""
@@ -132,6 +133,17 @@ def test_a_rotation_that_broke_off_is_gone_on_with(rotating: Rotating, done: int
     assert rotating.opens(rotating.credentials())
 
 
+def test_the_last_step_moves_one_label_and_leaves_the_other_to_secrets_manager(rotating: Rotating) -> None:
+    """Its removal by a call of ours could say that the rotation was given up."""
+    version = new_version()
+    rotating.take(*STEPS[:3], version=version)
+
+    rotating.invoke("rotate_secret", {"Step": STEPS[3], "SecretId": rotating.arn, "ClientRequestToken": version})
+
+    assert rotating.credentials("AWSPENDING") == rotating.credentials()
+    assert rotating.opens(rotating.credentials())
+
+
 def test_one_rotation_follows_another(rotating: Rotating) -> None:
     seen = {rotating.credentials().password}
     for _ in range(3):
@@ -152,12 +164,30 @@ def test_a_server_restored_from_before_a_rotation_is_taken_along_by_the_next(rot
     assert rotating.opens(rotating.credentials())
 
 
-def test_a_password_that_is_not_set_is_never_made_current(rotating: Rotating) -> None:
-    version = new_version()
+@pytest.mark.parametrize("step", ["testSecret", "finishSecret"])
+def test_a_password_that_is_not_set_is_never_made_current(rotating: Rotating, step: str) -> None:
+    version, before = new_version(), rotating.credentials()
     rotating.take("createSecret", version=version)
 
     with pytest.raises(Exception, match="does not answer"):
-        rotating.take("testSecret", version=version)
+        rotating.take(step, version=version)
+
+    assert rotating.credentials() == before
+
+
+@pytest.mark.parametrize("step", STEPS[1:])
+def test_a_step_of_the_rotation_before_changes_nothing_any_more(rotating: Rotating, step: str) -> None:
+    """It may come late: Secrets Manager invokes as often as it likes."""
+    late = new_version()
+    rotating.take(*STEPS, version=late)
+    rotating.take(*STEPS, version=new_version())
+    current = rotating.credentials()
+
+    with pytest.raises(Exception, match="createSecret comes first"):
+        rotating.take(step, version=late)
+
+    assert rotating.credentials() == current
+    assert rotating.opens(current)
 
 
 def test_a_role_that_nobody_knows_the_password_of_is_left_to_people(rotating: Rotating) -> None:
@@ -172,7 +202,7 @@ def test_a_role_that_nobody_knows_the_password_of_is_left_to_people(rotating: Ro
         assert rotating.credentials(stage).password not in str(refused.value)
 
 
-@pytest.mark.parametrize("step", ["setSecret", "testSecret"])
+@pytest.mark.parametrize("step", STEPS[1:])
 def test_no_step_comes_before_the_first(rotating: Rotating, step: str) -> None:
     with pytest.raises(Exception, match="createSecret comes first"):
         rotating.take(step, version=new_version())

@@ -16,7 +16,7 @@ def client() -> Any:
     """Return a Secrets Manager that holds one secret."""
     held = {"host": "server", "port": "5432", "username": "product_service", "password": "long-enough"}
     return SimpleNamespace(
-        get_secret_value=lambda **_: {"SecretString": json.dumps(held)},
+        get_secret_value=lambda **_: {"SecretString": json.dumps(held), "VersionId": "1"},
         exceptions=SimpleNamespace(ResourceNotFoundException=KeyError),
     )
 
