@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 TIMEOUT = 10
+WAKING = 40
+"""Seconds per try in which an Aurora that has paused wakes up, holding who connects; 30 or more after a day's pause."""
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -48,7 +50,7 @@ def _migrate_all() -> list[str]:
 
 def _migrate(name: str, migrations: Sequence[Migration]) -> list[str]:
     def as_master(on_server: str) -> Database:
-        return Database(on_server, lambda: _master(name), os.environ["DATABASE_SSLMODE"])
+        return Database(on_server, lambda: _master(name), os.environ["DATABASE_SSLMODE"], patience=WAKING)
 
     secret = secret_of(name)
     as_service = Database(name, secret.current, os.environ["DATABASE_SSLMODE"], secret.pending)

@@ -119,6 +119,24 @@ def test_a_failure_is_told_with_its_reason(invoke: Any, cloudformation: CloudFor
     assert "signature=secret" not in json.dumps(log())
 
 
+def test_a_database_that_has_paused_is_given_time_to_wake(
+    invoke: Any, cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aurora in dev pauses most of the time: a deployment would fail at each new migration."""
+    given, connect = list[tuple[str, int]](), psycopg.connect
+
+    def noted(**how: Any) -> Any:
+        given.append((how["user"], how["connect_timeout"]))
+        return connect(**how)
+
+    monkeypatch.setattr("psycopg.connect", noted)
+    invoke("migrate_database", cloudformation.event("Update"))
+
+    assert cloudformation.answers[0][1]["Status"] == "SUCCESS"
+    as_master = {seconds for user, seconds in given if not user.endswith("_service")}
+    assert min(as_master) > 30
+
+
 @pytest.fixture
 def role(postgres_server: Server, ministack: Cloud, rewire: Any) -> Iterator[Server]:
     """Return how a role signs in to `product` that does not exist yet; its secret is the service's."""

@@ -139,6 +139,12 @@ def test_a_database_that_does_not_answer_is_given_up_before_the_function_ends() 
     assert min(timeouts) > 2 * CONNECT_TIMEOUT
 
 
+def test_three_servers_that_have_paused_can_wake_before_who_migrates_them_ends() -> None:
+    from handlers.migrate_database import WAKING  # noqa: PLC0415 - handlers are imported when a test needs them
+
+    assert handlers()["migrate_database"]["Timeout"] >= 3 * 2 * WAKING + 60
+
+
 def test_a_function_ends_before_the_letters_that_it_holds_are_seen_by_others() -> None:
     """Were it later, two might send one letter back, or give up what another sends back."""
     holders = [own["Timeout"] for name, own in handlers().items() if name.endswith(("dead_letter", "dead_letters"))]

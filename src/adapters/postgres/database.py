@@ -39,14 +39,15 @@ class Database:
     """One logical database over one connection, which is one worker's share of the server.
 
     `server` fetches the credentials. When they are refused, `next_server` fetches those of a rotation under way, if
-    there is one; otherwise `server` is called again. No prepared statements and no start-up options, which RDS Proxy
-    would pin or refuse.
+    there is one; otherwise `server` is called again. `patience` is seconds per try. No prepared statements and no
+    start-up options, which RDS Proxy would pin or refuse.
     """
 
     name: str
     server: Callable[[], Server]
     sslmode: str
     next_server: Callable[[], Server | None] = lambda: None
+    patience: int = CONNECT_TIMEOUT
     _connection: Connection | None = field(default=None, repr=False)
     _used_at: float = 0.0
 
@@ -121,7 +122,7 @@ class Database:
             dbname=self.name,
             sslmode=self.sslmode,
             sslrootcert=str(AUTHORITIES) if self.sslmode == "verify-full" else None,
-            connect_timeout=CONNECT_TIMEOUT,
+            connect_timeout=self.patience,
             autocommit=True,
             prepare_threshold=None,
         )
