@@ -113,14 +113,38 @@ def test_every_right_is_needed(
 
 @pytest.mark.parametrize("name", GRANTS)
 def test_what_is_granted_is_all_that_there_is(name: str, databases: Services) -> None:
-    """To the role itself or, through it, to everybody."""
+    """To the role itself or, through it, to everybody: tables, sequences, columns, the schema and the database."""
     granted = databases[name].query(
-        "SELECT DISTINCT table_name, privilege_type FROM information_schema.table_privileges"
-        " WHERE table_schema = 'public' AND grantee IN (%s, 'PUBLIC')",
+        "WITH given (thing, acl) AS ("
+        " SELECT relname, relacl FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " UNION ALL SELECT attname, attacl FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+        "  WHERE relnamespace = 'public'::regnamespace"
+        " UNION ALL SELECT proname, proacl FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        " UNION ALL SELECT nspname, nspacl FROM pg_namespace WHERE nspname = 'public'"
+        " UNION ALL SELECT 'later ones', defaclacl FROM pg_default_acl"
+        " UNION ALL SELECT datname, datacl FROM pg_database WHERE datname = current_database())"
+        " SELECT thing, privilege_type FROM given, aclexplode(acl) WHERE grantee IN (0, %s::regrole)",
         [f"{name}_service"],
     )
 
-    assert set(granted) == {(table, right) for database, table, right in GRANTED if database == name}
+    tables = {(table, right) for database, table, right in GRANTED if database == name}
+    assert set(granted) == tables | {("public", "USAGE"), (name, "CONNECT")}
+
+
+@pytest.mark.parametrize("name", GRANTS)
+def test_a_role_is_no_more_than_its_grants(name: str, databases: Services) -> None:
+    """It has no power over the server, is in no other role, and owns nothing."""
+    role = f"{name}_service"
+
+    powers = databases[name].query(
+        "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = %s",
+        [role],
+    )
+
+    assert powers == [(False,) * 5]
+    assert databases[name].query("SELECT FROM pg_auth_members WHERE member = %s::regrole", [role]) == []
+    owned = "SELECT FROM pg_shdepend WHERE refobjid = %s::regrole::oid AND deptype = 'o'"
+    assert databases[name].query(owned, [role]) == []
 
 
 @pytest.mark.parametrize("name", GRANTS)
