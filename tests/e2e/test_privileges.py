@@ -86,9 +86,11 @@ class Bench:
         self._put(name, policy, {**document, "Statement": kept})
         self._function = function
         self._before = self.denials(function)
-        yield
-        self._put(name, policy, document)
-        self._before = self.denials(function)
+        try:
+            yield
+        finally:
+            self._put(name, policy, document)
+            self._before = self.denials(function)
 
     def _put(self, role: str, policy: str, document: dict[str, Any]) -> None:
         if document["Statement"]:
