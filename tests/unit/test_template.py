@@ -586,6 +586,19 @@ def test_whatever_a_schedule_could_not_do_is_told() -> None:
         assert schedule["DeadLetterConfig"] == {"Arn": queue}, name
 
 
+@pytest.mark.parametrize("module", ["relay_outbox", "sweep_orders"])
+def test_a_round_that_finds_the_database_asleep_is_tried_again_before_anybody_is_told(module: str) -> None:
+    """By the next round within minutes, or by Lambda: after one minute, and two more."""
+    rules = handlers()[module]["EventInvokeConfig"]
+    rounds = template()["Mappings"]["Rounds"]
+
+    assert rules["MaximumRetryAttempts"] == {"Fn::FindInMap": ["Rounds", {"Ref": "Stage"}, "Retries"]}
+    assert {stage: one["Retries"] for stage, one in rounds.items()} == {
+        stage: 2 if "hour" in one["Relay"] else 0 for stage, one in rounds.items()
+    }
+    assert rules["MaximumEventAgeInSeconds"] >= 300
+
+
 OF_RECORD = {"UsersTable", "ItemsTable"}
 """What nothing else could be made from anew."""
 
