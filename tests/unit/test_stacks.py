@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.postgres.database import TRUSTED_FOR
 from tests.stacks import FOLDER, of_type, stack
 from tests.template import functions
 from tests.template import of_type as in_root
@@ -89,6 +90,16 @@ def test_servers_keep_their_data_and_speak_tls_alone() -> None:
     assert [one["Parameters"]["rds.force_ssl"] for one in parameters.values()] == ["1", "1"]
     assert all(one["RequireTLS"] is True for one in of_type("proxy", "AWS::RDS::DBProxy").values())
     assert not any(one.get("PubliclyAccessible") for one in servers.values())
+
+
+def test_a_cluster_that_may_pause_ends_the_sessions_that_would_keep_it_awake() -> None:
+    """A function that comes back asks whether its connection still lives, once it has been unused for TRUSTED_FOR."""
+    scaling = of_type("server", "AWS::RDS::DBCluster")["Cluster"]["ServerlessV2ScalingConfiguration"]
+    (parameters,) = (one["Parameters"] for one in of_type("server", "AWS::RDS::DBClusterParameterGroup").values())
+    never, milliseconds = parameters["idle_session_timeout"]["Fn::If"][1:]
+
+    assert scaling["SecondsUntilAutoPause"] == {"Fn::If": ["IsProd", never, 300]}
+    assert TRUSTED_FOR * 1000 < int(milliseconds) < 300_000
 
 
 def test_no_password_stands_in_a_stack() -> None:
