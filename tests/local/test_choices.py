@@ -131,6 +131,23 @@ def test_an_existing_database_needs_nothing_new(
     assert outputs(aws, name)["OrdersPlace"] == ("nowhere" if public else own_network["VpcSubnetIds"])
 
 
+def test_what_a_version_is_described_by_fits_into_256_characters(aws: Cloud, existing: dict[str, str]) -> None:
+    """More Lambda does not take ("PublishVersion"); here with ids as long as AWS's."""
+    name = deployed(
+        aws,
+        **existing,
+        VpcSubnetIds=",".join(f"subnet-0123456789abcdef{n}" for n in range(6)),
+        VpcSecurityGroupIds=",".join(f"sg-0123456789abcdef{n}" for n in range(2)),
+        OriginSecretArn="arn:aws:secretsmanager:eu-west-1:1:secret:OriginSecret-AbCdEfGhIjKl-a1B2c3",
+        CallsPerMinute="1000",
+        DatabaseSslMode="verify-full",
+    )
+
+    settings = variables_of(aws, resources(aws, name)["CreateOrderFunction"])["SETTINGS"]
+    assert "0123456789abcdef5" in settings
+    assert len(settings) <= 256
+
+
 ARN = "arn:aws:secretsmanager:eu-west-1:1:secret:owner"
 
 

@@ -504,6 +504,8 @@ NOT_OF_FUNCTIONS = {
     "CorsOrigins", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn", "AlarmEmail", "RunbookUrl",
     "RequestsPerSecond", "RequestBurst", "DomainName", "CertificateArn", "HostedZoneId",
     "DatabaseKeyArn", "NatGateways",
+    "DatabaseSecretArn",  # of who migrates and who rotates, who are invoked unpublished
+    "VpcId",  # which is never given, or taken away, without its subnets
 }  # fmt: skip
 """Parameters of other resources."""
 
