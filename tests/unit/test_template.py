@@ -466,23 +466,23 @@ def test_new_versions_get_their_traffic_bit_by_bit_where_they_should(
         name.removesuffix("DeploymentGroup"): one["Properties"]["AlarmConfiguration"]["Alarms"]
         for name, one in groups.items()
     }
-    expected = {name: [{"Name": {"Ref": alarm_of(name)}}] for name in functions() if name != REFUSES} if canary else {}
+    expected = {name: [{"Name": {"Ref": alarm_of(name)}}] for name in functions() if name not in AT_ONCE}
 
-    assert watching == expected
+    assert watching == (expected if canary else {})
     assert {one["Properties"]["DeploymentConfigName"]["Fn::Sub"][1]["ConfigName"] for one in groups.values()} == (
         {"Canary10Percent5Minutes"} if canary else set()
     )
 
 
-REFUSES = "AdmitSignUpFunction"
-"""Its errors are its refusals, which anybody may cause."""
+AT_ONCE = {"AdmitSignUpFunction", "MigrateDatabaseFunction", "RotateSecretFunction"}
+"""Those whose errors are refusals, which anybody may cause, and those that nobody invokes by their alias."""
 
 
 def alarm_of(function: str) -> str:
     return f"{function.removesuffix('Function')}Errors"
 
 
-@pytest.mark.parametrize("name", sorted(set(functions()) - {REFUSES}))
+@pytest.mark.parametrize("name", sorted(set(functions()) - AT_ONCE))
 def test_a_function_s_alarm_is_about_its_new_version(name: str) -> None:
     alarm = template()["Resources"][alarm_of(name)]
     dimensions = {one["Name"]: one["Value"] for one in alarm["Properties"]["Dimensions"]}
@@ -522,6 +522,17 @@ def test_another_value_of_a_parameter_is_another_version_of_the_functions() -> N
     assert template()["Globals"]["Function"]["AutoPublishAliasAllProperties"] is True
     for name, own in functions().items():
         assert own["VersionDescription"] == {"Fn::GetAtt": ["Settings", "Value"]}, name
+
+
+def test_an_alarm_of_a_new_version_watches_an_alias_that_somebody_invokes() -> None:
+    """Who is invoked by the function's own ARN has no traffic there, and an alarm that could never go off."""
+    own_arns = re.findall(
+        r"\['(\w+)Function', 'Arn'\]",
+        str([one for name, one in template()["Resources"].items() if name not in functions()]),
+    )
+
+    assert set(own_arns) == {"MigrateDatabase", "RotateSecret"}
+    assert not {f"{name}Errors" for name in own_arns} & set(template()["Resources"])
 
 
 def test_functions_log_json_to_one_group_that_forgets() -> None:
