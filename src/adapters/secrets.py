@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from adapters.aws import available
@@ -30,10 +31,14 @@ class ServerSecret:
         """Return where the server is, and the credentials of now."""
         return self._server(self._current())
 
-    def login(self) -> tuple[str, str]:
-        """Return username and password alone; whoever owns a server may keep them without its address."""
-        found = self._current()
-        return found["username"], found["password"]
+    def login(self, at: Server) -> Server:
+        """Return username and password alone, at a server: whoever owns one may keep them without its address."""
+        return _signed_in(at, self._current())
+
+    def pending_login(self, at: Server) -> Server | None:
+        """Return, likewise, what a rotation under way is about to make current."""
+        found = self._said(PENDING)
+        return _signed_in(at, found) if found else None
 
     def pending(self) -> Server | None:
         """Return what a rotation under way is about to make current."""
@@ -77,13 +82,22 @@ class ServerSecret:
             found: dict[str, Any] = json.loads(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
         return found
 
-    def _staged(self, stage: str, version: str | None = None) -> Server | None:
+    def _said(self, stage: str, version: str | None = None) -> dict[str, Any] | None:
         try:
             with available():
                 found = self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        return self._server(json.loads(found["SecretString"])) if version in (None, found["VersionId"]) else None
+        said: dict[str, Any] = json.loads(found["SecretString"])
+        return said if version in (None, found["VersionId"]) else None
+
+    def _staged(self, stage: str, version: str | None = None) -> Server | None:
+        found = self._said(stage, version)
+        return self._server(found) if found else None
 
     def _server(self, found: Mapping[str, Any]) -> Server:
         return Server(self._proxy or found["host"], int(found["port"]), found["username"], found["password"])
+
+
+def _signed_in(at: Server, found: Mapping[str, str]) -> Server:
+    return replace(at, username=found["username"], password=found["password"])

@@ -6,12 +6,11 @@ import json
 import os
 import urllib.request
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomResourceEvent
 
-from adapters.postgres.database import Database, Server
+from adapters.postgres.database import Database
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from adapters.postgres.roles import GRANTS, ensure_role
 from handlers.telemetry import logger
@@ -49,21 +48,17 @@ def _migrate_all() -> list[str]:
 
 
 def _migrate(name: str, migrations: Sequence[Migration]) -> list[str]:
-    def as_master(on_server: str) -> Database:
-        return Database(on_server, lambda: _master(name), os.environ["DATABASE_SSLMODE"], patience=WAKING)
+    secret, owner, sslmode = secret_of(name), secret_of(f"{name}_master"), os.environ["DATABASE_SSLMODE"]
 
-    secret = secret_of(name)
-    as_service = Database(name, secret.current, os.environ["DATABASE_SSLMODE"], secret.pending)
+    def as_master(on_server: str) -> Database:
+        at = secret.current()
+        return Database(on_server, lambda: owner.login(at), sslmode, lambda: owner.pending_login(at), WAKING)
+
+    as_service = Database(name, secret.current, sslmode, secret.pending)
     ran = migrate(as_master, name, migrations)
     with closing(as_master(name)) as master, closing(as_service) as service:
         ensure_role(master, service, GRANTS[name])
     return ran
-
-
-def _master(name: str) -> Server:
-    """Return how to sign in as master where a service's database is."""
-    username, password = secret_of(f"{name}_master").login()
-    return replace(secret_of(name).current(), username=username, password=password)
 
 
 def _tell(request: CloudFormationCustomResourceEvent, context: LambdaContext, **outcome: Any) -> dict[str, Any]:

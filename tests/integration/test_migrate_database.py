@@ -192,3 +192,19 @@ def test_a_password_under_rotation_is_left_alone(
     psycopg.connect(dbname="product", **login(role)).close()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(dbname="product", **login(old))
+
+
+def test_a_master_under_rotation_migrates_with_the_pending_password(
+    invoke: Any, cloudformation: CloudFormation, postgres_server: Server, ministack: Cloud, rewire: Any
+) -> None:
+    """Its secret may name no server, as one that RDS manages."""
+    new = {"username": postgres_server.username, "password": postgres_server.password}
+    arn = ministack.secret({**new, "password": "of-before"})
+    ministack.client("secretsmanager").put_secret_value(
+        SecretId=arn, SecretString=json.dumps(new), VersionStages=["AWSPENDING"]
+    )
+    rewire(INVENTORY_MASTER_SECRET_ARN=arn)
+
+    invoke("migrate_database", cloudformation.event("Update"))
+
+    assert cloudformation.answers[0][1]["Status"] == "SUCCESS"
