@@ -17,7 +17,7 @@ from handlers.wiring.users import users
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-BY_THEMSELVES = "PreSignUp_SignUp"
+BY_THE_SHOP = "PreSignUp_AdminCreateUser"
 
 
 class Refused(Exception):
@@ -28,7 +28,7 @@ class Refused(Exception):
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     """Return the event as it is, which lets the account be made. Raises Refused."""
     email = event["request"]["userAttributes"].get("email", "")
-    if event["triggerSource"] == BY_THEMSELVES and not is_registering(event["userName"], email, users(), now):
+    if event["triggerSource"] != BY_THE_SHOP and not is_registering(event["userName"], email, users(), now):
         logger.warning("a sign-up past /user/register was refused")
         raise Refused("register at /user/register")
     return event

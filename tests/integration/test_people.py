@@ -75,9 +75,11 @@ def test_a_registration_of_ours_is_let_through_by_what_cognito_asks(
     assert call("register_user", person).status == 201
 
 
-def test_who_goes_past_us_gets_no_account(invoke: Any, person: dict[str, str]) -> None:
+@pytest.mark.parametrize("source", ["PreSignUp_SignUp", "PreSignUp_ExternalProvider"])
+def test_who_goes_past_us_gets_no_account(invoke: Any, person: dict[str, str], source: str) -> None:
+    """Nor who comes from a provider that nobody here has thought of."""
     with pytest.raises(Exception, match="register at /user/register"):
-        invoke("admit_sign_up", sign_up_event(person))
+        invoke("admit_sign_up", sign_up_event(person, source))
 
 
 def test_an_email_that_has_been_registered_lets_nobody_past_us(invoke: Any, registered: dict[str, str]) -> None:
