@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomResourceEvent
 
-from adapters.postgres.database import Database
+from adapters.postgres.database import WAKING, Database
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from adapters.postgres.roles import GRANTS, ensure_role
 from handlers.telemetry import logger
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 TIMEOUT = 10
-WAKING = 40
-"""Seconds per try in which an Aurora that has paused wakes up, holding who connects; 30 or more after a day's pause."""
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.data_classes import SecretsManagerEvent
 
-from adapters.postgres.database import Database, Server
+from adapters.postgres.database import WAKING, Database, Server
 from adapters.postgres.roles import GRANTS, set_password, signs_in
 from handlers.telemetry import logger
 from handlers.wiring.database import secret_of
@@ -92,4 +92,4 @@ def _prepared(secret: ServerSecret, version: str) -> Server:
 
 
 def _opened(name: str, server: Server) -> Database:
-    return Database(DATABASES[name], lambda: server, os.environ["DATABASE_SSLMODE"])
+    return Database(DATABASES[name], lambda: server, os.environ["DATABASE_SSLMODE"], patience=WAKING)

@@ -155,6 +155,21 @@ def test_one_rotation_follows_another(rotating: Rotating) -> None:
     assert len(seen) == 4
 
 
+def test_a_database_that_has_paused_is_given_time_to_wake(rotating: Rotating) -> None:
+    """Else the passwords would be tried while it sleeps, and found to be none of the role's."""
+    given, connect = set[int](), psycopg.connect
+
+    def noted(**how: Any) -> Any:
+        given.add(how["connect_timeout"])
+        return connect(**how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("psycopg.connect", noted)
+        rotating.take(*STEPS, version=new_version())
+
+    assert min(given) > 30
+
+
 def test_a_server_restored_from_before_a_rotation_is_taken_along_by_the_next(rotating: Rotating) -> None:
     rotating.take(*STEPS, version=new_version())
     rotating.set(rotating.credentials("AWSPREVIOUS").password)

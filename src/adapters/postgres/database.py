@@ -16,6 +16,8 @@ from domain.errors import Unavailable
 
 CONNECT_TIMEOUT = 4
 """Seconds per try; two tries stay below every function's timeout."""
+WAKING = 40
+"""Seconds per try in which an Aurora that has paused wakes up, holding who connects; 30 or more after a day's pause."""
 AUTHORITIES = Path(__file__).with_name("rds-ca.pem")
 """The certificates of those who sign RDS's in each region, and RDS Proxy's: `make rds-ca` fetches them."""
 TRUSTED_FOR = 5.0
