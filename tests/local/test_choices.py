@@ -156,7 +156,8 @@ ARN = "arn:aws:secretsmanager:eu-west-1:1:secret:owner"
     [
         ({"Database": "existing"}, "needs DatabaseSecretArn"),
         ({"VpcId": "vpc-0a1b"}, "VpcId needs"),
-        ({"VpcSubnetIds": "subnet-1"}, "needs VpcId"),
+        ({"VpcSubnetIds": "subnet-1", "VpcSecurityGroupIds": "sg-1"}, "needs VpcId"),
+        ({"Database": "existing", "DatabaseSecretArn": ARN, "VpcSubnetIds": "subnet-1"}, "need VpcSecurityGroupIds"),
         ({"Database": "existing", "DatabaseSecretArn": ARN, "DatabaseProxy": "yes"}, "for a new database"),
         ({"Database": "existing", "DatabaseSecretArn": ARN, "DatabaseServers": "three"}, "for a new database"),
     ],
