@@ -13,6 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from domain.orders.order import Reason
+from tests.stacks import stack
 from tests.template import functions, handlers, template
 
 ROOT = Path(__file__).parents[2]
@@ -208,6 +209,23 @@ def test_every_queue_function_and_table_of_the_orders_way_is_watched() -> None:
     }
 
     assert consumers | of_type | {"CreateOrderFunction", "AuthorizerFunction"} <= given.keys()
+
+
+GIB = 2**30
+MEMORY = {"db.t4g.micro": 1 * GIB, "db.t4g.medium": 4 * GIB}
+
+
+@pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+def test_connections_run_out_after_the_alarm_and_not_long_after_it(stage: str) -> None:
+    """Servers take as many as their memory by 9,531,392; of Aurora's, a unit is 2 GiB ("max_connections")."""
+    size = stack("server")["Mappings"]["Sizes"][stage]
+    most = {"aurora": size["Most"] * 2 * GIB // 9531392, "instance": MEMORY[size["Class"]] // 9531392}
+
+    assert OBSERVE["Resources"]["DatabaseConnections"]["Properties"]["Threshold"] == {
+        "Fn::FindInMap": ["Connections", {"Ref": "Stage"}, {"Ref": "Database"}]
+    }
+    for kind, connections in most.items():
+        assert 0.5 < OBSERVE["Mappings"]["Connections"][stage][kind] / connections < 0.8
 
 
 def test_no_alarm_measures_more_than_cloudwatch_takes() -> None:
