@@ -23,6 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 ACCOUNT = "000000000000"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
 CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0a1b2c3d"
+IDENTITY = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/shop@shop.example"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:server-AbCdEf"
 
 
@@ -60,7 +61,7 @@ def by_default(made: Callable[..., dict[str, str]]) -> dict[str, str]:
         ({"SnapStart": "on"}, "", ""),
         ({"Architecture": "arm64"}, "", ""),
         ({"StreamMode": "on-demand"}, "", ""),
-        ({"Mfa": "optional", "ThreatProtection": "on"}, "", ""),
+        ({"Mfa": "optional", "ThreatProtection": "on", "MailIdentityArn": IDENTITY}, "", ""),
         ({"DomainName": "api.shop.example", "CertificateArn": CERTIFICATE}, "ApiDomain", ""),
         ({"LogRetention": "30", "LogKeyArn": KEY}, "", ""),
         ({"OriginSecretArn": SECRET}, "OriginSecretPolicy", ""),

@@ -501,8 +501,8 @@ def test_a_function_s_alarm_is_about_its_new_version(name: str) -> None:
 
 NOT_OF_FUNCTIONS = {
     "QueueBatchSize", "QueueBatchWindow", "QueueConcurrency", "StreamMode", "ShippingDelay", "EventSources",
-    "CorsOrigins", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn", "AlarmEmail", "RunbookUrl",
-    "RequestsPerSecond", "RequestBurst", "DomainName", "CertificateArn", "HostedZoneId",
+    "CorsOrigins", "MailIdentityArn", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn", "AlarmEmail",
+    "RunbookUrl", "RequestsPerSecond", "RequestBurst", "DomainName", "CertificateArn", "HostedZoneId",
     "DatabaseKeyArn", "NatGateways",
     "DatabaseSecretArn",  # of who migrates and who rotates, who are invoked unpublished
     "VpcId",  # which is never given, or taken away, without its subnets
