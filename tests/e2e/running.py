@@ -86,9 +86,10 @@ class Up:
         self._tmp = folder / "tmp"
         self._tmp.mkdir(exist_ok=True)
         self._tree: dict[int, psutil.Process] = {}
+        self.record = Path(os.environ.get(FOLDER, folder)) / f"{uuid.uuid4()}.jsonl"
         words = [TRADEPOST, "up", "--port", str(port), "--state", self.state.folder, *options]
         if recorded:
-            words += ["--record", Path(os.environ[FOLDER]) / f"{uuid.uuid4()}.jsonl"]
+            words += ["--record", self.record]
         environment = {**os.environ, "TMPDIR": str(self._tmp)}
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             self._process = subprocess.Popen(words, cwd="/", env=environment, stdout=stdout, stderr=stderr)

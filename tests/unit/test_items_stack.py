@@ -118,7 +118,9 @@ def test_users_items_and_region_are_named_by_the_variables_of_design_c() -> None
 
 def test_the_pool_is_the_shops_with_the_cheapest_choices() -> None:
     shop, own = of_type("AWS::Cognito::UserPool")["UserPool"], RESOURCES["UserPool"]["Properties"]
-    chosen_there = {"UserPoolTier", "UserPoolAddOns", "MfaConfiguration", "EnabledMfas", "UserPoolTags"}
+    chosen_there = {
+        "UserPoolTier", "UserPoolAddOns", "MfaConfiguration", "EnabledMfas", "EmailConfiguration", "UserPoolTags",
+    }  # fmt: skip
     client = of_type("AWS::Cognito::UserPoolClient")["UserPoolClient"]
 
     assert {key: own[key] for key in own if key != "UserPoolTags"} == {
