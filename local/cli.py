@@ -44,6 +44,10 @@ def up(
     docker: Annotated[
         bool, typer.Option("--docker", help="Listen on Docker's bridge too, for functions that `sam local` runs.")
     ] = False,
+    services: Annotated[
+        bool,
+        typer.Option("--services", help="Answer by three services behind nginx, as in containers, not by functions."),
+    ] = False,
     deployed: Annotated[
         str | None,
         typer.Option(metavar="STACK", help="Run what `sam deploy` makes of this stack in the emulated AWS instead."),
@@ -60,7 +64,9 @@ def up(
 
     if record and deployed:
         raise LocalError("a stack that `sam deploy` makes is not recorded: leave out --record, or --deployed")
-    options = Options(port, template, _parameters(parameter or []), docker, deployed, record)
+    if services and (deployed or docker):
+        raise LocalError("services run on this machine, from the template: leave out --deployed and --docker")
+    options = Options(port, template, _parameters(parameter or []), docker, services, deployed, record)
     start(State(state), options, Console(soft_wrap=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import uuid
 from collections import Counter
@@ -89,4 +90,4 @@ class Demo:
         async with self._http.post(f"{self._info.url}{path}", json=body, headers=headers) as answer:
             if answer.status >= 400:  # noqa: PLR2004 - HTTP's first error status
                 raise LocalError(f"POST {path} answered {answer.status}: {await answer.text()} (see {self._info.log})")
-            return await answer.json() if answer.content_length else None
+            return json.loads(await answer.text() or "null")

@@ -121,9 +121,8 @@ async def _spawn(
             stdout=output,
             stderr=output,
             env=dict(env),
-            cwd=state.tmp,
             start_new_session=True,
-            **options,
+            **{"cwd": state.tmp, **options},
         )
     with suppress(psutil.NoSuchProcess):
         state.remember_child(process.pid, psutil.Process(process.pid).create_time())

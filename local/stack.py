@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from local.ground import HOST, SETTINGS, Ground, Say
 from local.logs import FunctionLog
 from local.model import Deployment
 from local.reading import read_back
+from local.services import SETTINGS as SERVICES
+from local.services import Services
 from local.serving import Serving, refuse_busy
 from local.sources import QueuePoller, StreamPoller
 from local.state import StackInfo, State
@@ -35,7 +37,8 @@ class Options:
     """What a person may choose: the HTTP port, the template, and values of its parameters.
 
     `deployed` names a stack that somebody deploys with `sam deploy`, to be run instead of the template. With `docker`,
-    functions in containers reach the emulated AWS and PostgreSQL. `record` is a file
+    functions in containers reach the emulated AWS and PostgreSQL; with `services`, the API is answered by services
+    behind nginx. `record` is a file
     that the calls of functions are noted in.
     """
 
@@ -43,6 +46,7 @@ class Options:
     template: Path
     parameters: Mapping[str, str]
     docker: bool = False
+    services: bool = False
     deployed: str | None = None
     record: Path | None = None
 
@@ -61,9 +65,7 @@ class Stack:
     async def start(self) -> StackInfo:
         """Start everything and return how to reach it. Raises LocalError; `stop` must be called either way."""
         self._step("reading template.yaml")
-        template = await asyncio.to_thread(
-            translate, self._options.template, {**SETTINGS, **self._options.parameters}, REGION
-        )
+        template = await asyncio.to_thread(translate, self._options.template, {**SETTINGS, **self._parameters}, REGION)
         self._step("starting PostgreSQL and the emulated AWS")
         self._exit.push_async_callback(self._ground.stop)
         await self._ground.start()
@@ -82,7 +84,16 @@ class Stack:
             await run_custom_resource(custom, self._serving.functions.invoke)
         self._step("opening the front door")
         resources = await asyncio.to_thread(physical_ids, self._ground.aws.client)
-        return await self._serving.open(resources, self._options.port)
+        if not self._options.services:
+            return await self._serving.open(resources, self._options.port)
+        info = await self._serving.open(resources, 0)
+        services = Services(self._ground, deployment, self._state)
+        self._exit.push_async_callback(services.stop)
+        return replace(info, url=await services.start(self._options.port))
+
+    @property
+    def _parameters(self) -> Mapping[str, str]:
+        return {**(SERVICES if self._options.services else {}), **self._options.parameters}
 
     async def stop(self) -> None:
         """End everything, the last started first."""
@@ -103,7 +114,7 @@ class Stack:
     def _deploy(self, template: dict[str, Any]) -> Deployment:
         leave_out_triggers(template)
         references = References(template)
-        outputs = deploy(self._ground.aws.client, template, self._ground.parameters(self._options.parameters))
+        outputs = deploy(self._ground.aws.client, template, self._ground.parameters(self._parameters))
         hold_boundaries(self._ground.aws.client, template)
         return read_back(template, references, outputs, code_folders(self._options.template))
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -65,6 +66,10 @@ def available() -> Iterator[None]:
         raise
 
 
+_MAKING = Lock()
+"""Sessions make clients for one thread at a time (Boto3 Guide, "Multithreading or multiprocessing with clients")."""
+
+
 @cache
 def _session() -> boto3.Session:
     return boto3.Session(region_name=os.environ["REGION"])
@@ -89,4 +94,5 @@ def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
         max_pool_connections=PARALLEL,
         parameter_validation=service not in BULK,
     )
-    return _session().client(service, config=config)
+    with _MAKING:
+        return _session().client(service, config=config)

@@ -29,7 +29,7 @@ class ServerSecret:
 
     def current(self) -> Server:
         """Return where the server is, and the credentials of now."""
-        return self._server(self._current())
+        return self.server(self._current())
 
     def login(self, at: Server) -> Server:
         """Return username and password alone, at a server: whoever owns one may keep them without its address."""
@@ -93,9 +93,10 @@ class ServerSecret:
 
     def _staged(self, stage: str, version: str | None = None) -> Server | None:
         found = self._said(stage, version)
-        return self._server(found) if found else None
+        return self.server(found) if found else None
 
-    def _server(self, found: Mapping[str, Any]) -> Server:
+    def server(self, found: Mapping[str, Any]) -> Server:
+        """Return where the server is, and the credentials, as the JSON of a version says."""
         return Server(self._proxy or found["host"], int(found["port"]), found["username"], found["password"])
 
 

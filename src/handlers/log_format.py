@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -17,11 +18,26 @@ PLACES = ("connection", "endpoint")
 class Formatter(LambdaPowertoolsFormatter):
     """Powertools' formatter, which tells of the exceptions of QUOTING their codes alone.
 
-    Times are as Lambda's JSON logs want them (RFC 3339): without, it would take every line's level for INFO.
+    Times are as Lambda's JSON logs want them (RFC 3339): without, it would take every line's level for INFO. Each
+    thread has its own keys, as each answers its own request.
     """
 
     def __init__(self) -> None:
+        self._own = threading.local()
         super().__init__(serialize_stacktrace=False, use_rfc3339=True, utc=True)
+        self._first = {**self.log_format}
+
+    @property
+    def log_format(self) -> dict[str, Any]:
+        """The keys of this thread's lines."""
+        if not hasattr(self._own, "keys"):
+            self._own.keys = {**self._first}
+        keys: dict[str, Any] = self._own.keys
+        return keys
+
+    @log_format.setter
+    def log_format(self, keys: dict[str, Any]) -> None:
+        self._own.keys = keys
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name for it
         """Return the traceback of an exception and of what it came from, as Python writes it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,9 +37,16 @@ class Server:
     password: str = field(repr=False)
 
 
+class _Own(threading.local):
+    """What each thread has of its own."""
+
+    connection: Connection | None = None
+    used_at: float = 0.0
+
+
 @dataclass
 class Database:
-    """One logical database over one connection, which is one worker's share of the server.
+    """One logical database over one connection for each thread: a worker's share of the server.
 
     `server` fetches the credentials. When they are refused, `next_server` fetches those of a rotation under way, if
     there is one; otherwise `server` is called again. `patience` is seconds per try. No prepared statements and no
@@ -50,16 +58,16 @@ class Database:
     sslmode: str
     next_server: Callable[[], Server | None] = lambda: None
     patience: int = CONNECT_TIMEOUT
-    _connection: Connection | None = field(default=None, repr=False)
-    _used_at: float = 0.0
+    _own: _Own = field(default_factory=_Own, repr=False)
 
     def connection(self) -> Connection:
         """Return a live connection in autocommit mode. Raises Unavailable."""
-        if self._connection is None or not self._alive(self._connection):
+        own = self._own
+        if own.connection is None or not self._alive(own.connection):
             self.close()
-            self._connection = self._connect()
-        self._used_at = time.monotonic()
-        return self._connection
+            own.connection = self._connect()
+        own.used_at = time.monotonic()
+        return own.connection
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -82,10 +90,10 @@ class Database:
         return self.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
-        """Close the connection, if there is one; the next use opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the thread's connection, if there is one; the next use opens another."""
+        if self._own.connection is not None:
+            self._own.connection.close()
+            self._own.connection = None
 
     @contextmanager
     def _available(self) -> Iterator[None]:
@@ -97,7 +105,7 @@ class Database:
     def _alive(self, connection: Connection) -> bool:
         if connection.closed:
             return False
-        if time.monotonic() - self._used_at < TRUSTED_FOR:
+        if time.monotonic() - self._own.used_at < TRUSTED_FOR:
             return True
         try:
             connection.execute("SELECT 1")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from socket import SHUT_RDWR, socket
-from threading import Timer
+from threading import Lock, Timer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -118,11 +118,13 @@ class KeySource:
         self._stale = stale
         self._keys: Mapping[str, SigningKey] = {}
         self._fetched_at = self._tried_at = float("-inf")
+        self._fetching = Lock()
 
     def key(self, kid: str) -> SigningKey | None:
         """Return the key of that id, or None. Raises KeysUnavailable when there are no usable keys at all."""
         if kid not in self._keys or self._age() > self._lifetime:
-            self._refresh()
+            with self._fetching:  # another thread may be at it, and then has what this one wants
+                self._refresh()
         if self._age() > self._stale:
             raise KeysUnavailable(f"no keys from {self._url}")
         return self._keys.get(kid)

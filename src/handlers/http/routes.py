@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 ROUTES = (
     ("GET", "/health", "health"),
@@ -48,19 +49,33 @@ ROUTES = (
 )
 """Method, path and module of each route. A path with a slash at its end is redirected (see not_found)."""
 
+SERVICES: Mapping[str, tuple[str, ...]] = {
+    "product": ("products",),
+    "user": ("user", "users", "item"),
+    "inventory": ("inventory", "orders", "dead-letters"),
+}
+"""How the paths begin that each service answers, where the API is not functions but services in containers."""
+
+
+def answers(service: str, path: str) -> bool:
+    """Say whether a service answers a path; those of no service all of them answer."""
+    first = path.strip("/").partition("/")[0]
+    return first in SERVICES[service] or not any(first in firsts for firsts in SERVICES.values())
+
 
 def allowed(path: str) -> list[str]:
     """Return the methods that a path has; none when the path does not exist."""
-    return sorted({method for method, template, _ in ROUTES if _pattern(template).fullmatch(path)})
+    return sorted({method for method, template, _ in ROUTES if pattern(template).fullmatch(path)})
 
 
 def match(method: str, path: str) -> dict[str, str]:
     """Return the parameters of the route that takes a method and path; none when there is no such route."""
     for allowed_method, template, _ in ROUTES:
-        if allowed_method == method and (found := _pattern(template).fullmatch(path)):
+        if allowed_method == method and (found := pattern(template).fullmatch(path)):
             return found.groupdict()
     return {}
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def pattern(template: str) -> re.Pattern[str]:
+    """Return what matches a path of that form."""
     return re.compile(re.sub(r"\\\{([a-z_]+)\\\}", r"(?P<\1>[^/]+)", re.escape(template)))

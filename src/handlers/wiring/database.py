@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 
@@ -14,9 +15,17 @@ from adapters.secrets import ServerSecret
 
 @cache
 def database(name: str) -> Database:
-    """Return a logical database, open as the service whose it is, through the proxy if there is one."""
+    """Return a logical database, open as the service whose it is, through the proxy if there is one.
+
+    A container is given the secret's text as it was when it started; it asks for another only when that is refused.
+    """
     secret = secret_of(name, os.environ.get(f"{name.upper()}_PROXY_HOST"))
-    return Database(name, secret.current, os.environ["DATABASE_SSLMODE"], secret.pending)
+    sslmode = os.environ["DATABASE_SSLMODE"]
+    if given := os.environ.get(f"{name.upper()}_SECRET"):
+        return Database(
+            name, lambda: secret.server(json.loads(given)), sslmode, lambda: secret.pending() or secret.current()
+        )
+    return Database(name, secret.current, sslmode, secret.pending)
 
 
 def secret_of(name: str, proxy: str | None = None) -> ServerSecret:

@@ -1,0 +1,142 @@
+"""The API as services behind a reverse proxy: nginx and a server for each service, as in containers, on this machine.
+
+The settings of nginx and the command of the servers are those of the images (containers/). A service has the variables
+of the functions whose routes it answers, and a role that may do what theirs may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import runpy
+import shutil
+import signal
+import string
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from local.emulator import REGION
+from local.ground import HOST, Ground
+from local.model import Deployment, Function
+from local.processes import Child, free_port
+from local.state import ROOT, LocalError, State
+
+PROXY = ROOT / "containers" / "nginx.conf.template"
+SERVER = ("granian", "--interface", "wsgi", "--blocking-threads", "4", "--workers-kill-timeout", "8", "--no-ws")
+"""The command of a service's server, but for its address; containers/Dockerfile has it, too."""
+APP = "handlers.service:app"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+SETTINGS = {"UserStore": "postgres"}
+"""What the template's parameters are for services."""
+
+
+class Services:
+    """The three services and nginx, on a stack's ground. Every part registers its own end."""
+
+    def __init__(self, ground: Ground, deployment: Deployment, state: State) -> None:
+        self._ground = ground
+        self._deployment = deployment
+        self._state = state
+        self._exit = AsyncExitStack()
+
+    async def start(self, port: int) -> str:
+        """Start all of them; return the URL of nginx. Raises LocalError; `stop` must be called either way."""
+        if not (nginx := shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")):
+            raise LocalError(
+                "services stand behind nginx, which is not installed here: on Debian, apt install nginx-light"
+            )
+        ports = {name: free_port() for name in self._served()}
+        await asyncio.gather(*(self._start(name, port) for name, port in ports.items()))
+        chosen = port or free_port()
+        settings = {
+            "LISTEN": HOST,
+            "PORT": str(chosen),
+            "TRUSTED": f"{HOST}/32",
+            **{variable: f"server {HOST}:{ports[name]};" for variable, name in UPSTREAMS.items()},
+        }
+        file = self._state.tmp / "nginx.conf"
+        file.write_text(filled(PROXY.read_text(), settings))
+        command = [nginx, "-e", "stderr", "-p", str(self._state.tmp), "-c", str(file), "-g", "daemon off;"]
+        await self._child("nginx", command, {}, chosen, signal.SIGQUIT, self._state.tmp)
+        return f"http://{HOST}:{chosen}"
+
+    async def stop(self) -> None:
+        """End all of them: nginx first, and each when its requests are answered."""
+        await self._exit.aclose()
+
+    def _served(self) -> dict[str, list[Function]]:
+        """Return the functions of each service: those of routes that it answers, and their authorizers."""
+        functions, code = self._deployment.functions, next(iter(self._deployment.functions.values())).code
+        table = runpy.run_path(str(code / "handlers" / "http" / "routes.py"))
+        found: dict[str, list[Function]] = {name: [] for name in table["SERVICES"]}
+        for name, own in found.items():
+            for one in self._deployment.routes:
+                if table["answers"](name, one.path):
+                    own += [functions[one.function], *([functions[one.authorizer.function]] if one.authorizer else [])]
+        return found
+
+    async def _start(self, name: str, port: int) -> None:
+        functions = self._served()[name]
+        environment = {key: value for one in functions for key, value in one.environment.items()}
+        environment |= await asyncio.to_thread(self._secrets, environment)
+        environment |= await asyncio.to_thread(self._role, name, functions)
+        environment |= {
+            "SERVICE": name,
+            "TOKENS_VERIFIED_BY": "handler",
+            "AWS_ENDPOINT_URL": self._ground.aws.url,
+            "AWS_REGION": REGION,
+        }
+        command = [str(Path(sys.executable).parent / SERVER[0]), *SERVER[1:], "--host", HOST, "--port", str(port), APP]
+        await self._child(name, command, environment, port, signal.SIGTERM, functions[0].code)
+
+    def _secrets(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the text of each secret, which a task is given as it is when it starts."""
+        client = self._ground.aws.client("secretsmanager")
+        return {
+            name.removesuffix("_ARN"): client.get_secret_value(SecretId=arn)["SecretString"]
+            for name, arn in environment.items()
+            if name.endswith("_SECRET_ARN") and arn
+        }
+
+    def _role(self, name: str, functions: list[Function]) -> dict[str, str]:
+        """Make a role that may do what the functions may; return its keys."""
+        iam, sts = self._ground.aws.client("iam"), self._ground.aws.client("sts")
+        role = iam.create_role(RoleName=f"{name}-service", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+        for one in functions:
+            own = one.role_arn.rpartition("/")[2]
+            for policy in iam.list_role_policies(RoleName=own)["PolicyNames"]:
+                document = iam.get_role_policy(RoleName=own, PolicyName=policy)["PolicyDocument"]
+                iam.put_role_policy(
+                    RoleName=f"{name}-service", PolicyName=f"{one.name}{policy}", PolicyDocument=json.dumps(document)
+                )
+        keys = sts.assume_role(RoleArn=role["Arn"], RoleSessionName=name, DurationSeconds=43200)["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": keys["SessionToken"],
+        }
+
+    async def _child(
+        self, name: str, command: list[str], more: Mapping[str, str], port: int, gently: signal.Signals, folder: Path
+    ) -> None:
+        home = str(self._state.tmp)
+        env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", **more}
+        child = await Child.start(name, command, self._state, env, {"cwd": folder})
+        self._exit.push_async_callback(child.stop, gently, 10)
+        await child.listening(port)
+
+
+UPSTREAMS = {"PRODUCT": "product", "USERS": "user", "INVENTORY": "inventory"}
+"""The variables of the proxy's settings that name the servers of each service."""
+
+
+def filled(template: str, settings: Mapping[str, Any]) -> str:
+    """Put ${NAME} in place, as envsubst does, and leave nginx's own $variables as they are."""
+    return string.Template(template.replace("$", "$$").replace("$${", "${")).substitute(settings)

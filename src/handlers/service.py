@@ -1,0 +1,220 @@
+"""The handlers behind an HTTP server: a WSGI application (PEP 3333), one of three services by the variable SERVICE.
+
+A request becomes the event of an HTTP API (payload format 2.0) without an authorizer, so that handlers verify tokens
+themselves (TOKENS_VERIFIED_BY=handler). The reverse proxy (containers/nginx.conf.template), which alone reaches this,
+refuses what is too large or too slow, and says in X-Real-IP where a client is.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from domain.errors import TradepostError
+from handlers.http.routes import ROUTES, SERVICES, answers, pattern
+from handlers.telemetry import logger
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+ALIVE, READY = "/-/alive", "/-/ready"
+"""Asked by whoever runs the container; the load balancer passes them on from nobody else."""
+SECONDS = 30
+"""What handlers may take, as an HTTP API has it ("Quotas for configuring and running an HTTP API")."""
+
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_TEXT = ("text/", "application/json", "application/xml", "application/javascript")
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass
+class Context:
+    """What handlers ask of Lambda's context object."""
+
+    function_name: str
+    aws_request_id: str
+    memory_limit_in_mb: int = 0
+    invoked_function_arn: str = ""
+    log_stream_name: str = ""
+    _until: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the answer is still waited for."""
+        return max(0, int((self._until - time.monotonic()) * 1000))
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method and a path of this service, and the handler behind it."""
+
+    method: str
+    path: str
+    handler: Handler
+
+    @property
+    def key(self) -> str:
+        """The event's `routeKey`."""
+        return f"{self.method} {self.path}"
+
+
+class Routes:
+    """The routes of one service, their handlers loaded."""
+
+    def __init__(self, service: str) -> None:
+        routes = [Route(method, path, _load(name)) for method, path, name in ROUTES if answers(service, path)]
+        self._literal = {(one.method, one.path): one for one in routes if "{" not in one.path}
+        self._patterns = [(one.method, pattern(one.path), one) for one in routes if "{" in one.path]
+        self._none = Route("", "$default", _load("not_found"))
+
+    def match(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """Return what takes a request, and its path's parameters."""
+        if found := self._literal.get((method, path)):
+            return found, {}
+        for own, form, route in self._patterns:
+            if own == method and (values := form.fullmatch(path)):
+                return route, values.groupdict()
+        return self._none, {}
+
+
+class Service:
+    """The application of one service."""
+
+    def __init__(self, name: str) -> None:
+        if name not in SERVICES:
+            raise RuntimeError(f"SERVICE must be one of {', '.join(SERVICES)}, and is {name or 'empty'}")
+        self._name = name
+        self._routes = Routes(name)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        own = {ALIVE: self._alive, READY: self._ready}.get(environ["PATH_INFO"])
+        answer = own() if own else self._answer(environ)
+        status = HTTPStatus(answer["statusCode"])
+        body = answer.get("body", "").encode()
+        headers = [(name, str(value)) for name, value in answer["headers"].items()]
+        if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            headers.append(("content-length", str(len(body))))
+        start_response(f"{int(status)} {status.phrase}", headers)
+        return [body]
+
+    def _answer(self, environ: WSGIEnvironment) -> dict[str, Any]:
+        size = environ.get("CONTENT_LENGTH") or "0"
+        try:
+            path = _path(environ["PATH_INFO"])
+        except ValueError:
+            return _said(HTTPStatus.BAD_REQUEST, "Bad Request")
+        route, parameters = self._routes.match(environ["REQUEST_METHOD"], path)
+        event = _event(environ, path, route.key, parameters, environ["wsgi.input"].read(int(size)))
+        return route.handler(event, Context(self._name, event["requestContext"]["requestId"]))
+
+    def _alive(self) -> dict[str, Any]:
+        return _said(HTTPStatus.OK, "alive")
+
+    def _ready(self) -> dict[str, Any]:
+        """Say whether requests can be answered: where the database does not, a request would only fail."""
+        from handlers.wiring.database import database  # noqa: PLC0415 - it reads variables that tests set late
+
+        try:
+            database(self._name).query("SELECT 1")
+        except TradepostError:
+            logger.warning("not ready", exc_info=True)
+            return _said(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")
+        return _said(HTTPStatus.OK, "ready")
+
+
+def _event(
+    environ: WSGIEnvironment, path: str, route: str, parameters: Mapping[str, str], body: bytes
+) -> dict[str, Any]:
+    headers = _headers(environ)
+    query = environ.get("QUERY_STRING", "")
+    text, encoded = _body(body, headers.get("content-type", ""))
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {
+            "domainName": headers.get("host", ""),
+            "http": {
+                "method": environ["REQUEST_METHOD"],
+                "path": path,
+                "protocol": environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
+                "sourceIp": headers.get("x-real-ip") or environ.get("REMOTE_ADDR", ""),
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": uuid.uuid4().hex,
+            "routeKey": route,
+            "stage": "$default",
+        },
+        "isBase64Encoded": encoded,
+    }
+    if parameters:
+        event["pathParameters"] = parameters
+    if query:
+        event["queryStringParameters"] = _joined(parse_qsl(query, keep_blank_values=True, errors="replace"))
+    if text:
+        event["body"] = text
+    return event
+
+
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    found = {name[5:].replace("_", "-").lower(): _utf8(value) for name, value in environ.items() if name[:5] == "HTTP_"}
+    if kind := environ.get("CONTENT_TYPE"):
+        found["content-type"] = _utf8(kind)
+    return found
+
+
+def _utf8(text: str) -> str:
+    """Return what PEP 3333 hands over as Latin-1."""
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        values[name] = f"{values[name]},{value}" if name in values else value
+    return values
+
+
+def _body(body: bytes, content_type: str) -> tuple[str, bool]:
+    if content_type.lower().startswith(_TEXT):
+        try:
+            return body.decode(), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode(), bool(body)
+
+
+def _path(once: str) -> str:
+    """Return the path as an HTTP API routes it, which decodes it twice. Raises ValueError for an escape of nothing."""
+    path = _utf8(once).partition("?")[0]
+    if "%" not in path:
+        return path
+    if _BROKEN_ESCAPE.search(path):
+        raise ValueError(path)
+    return unquote_to_bytes(path).decode("utf-8", "replace")
+
+
+def _load(name: str) -> Handler:
+    handler: Handler = importlib.import_module(f"handlers.{name}").handler
+    return handler
+
+
+def _said(status: HTTPStatus, message: str) -> dict[str, Any]:
+    """Return an answer of the front door's own, as API Gateway words its own."""
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    return {"statusCode": int(status), "headers": headers, "body": f'{{"message":"{message}"}}'}
+
+
+app = Service(os.environ.get("SERVICE", ""))
