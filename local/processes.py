@@ -118,11 +118,9 @@ async def _spawn(
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
             env=dict(env),
             start_new_session=True,
-            **{"cwd": state.tmp, **options},
+            **{"stdout": output, "stderr": output, "cwd": state.tmp, **options},
         )
     with suppress(psutil.NoSuchProcess):
         state.remember_child(process.pid, psutil.Process(process.pid).create_time())

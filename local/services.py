@@ -7,6 +7,7 @@ of the functions whose routes it answers, and a role that may do what theirs may
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import runpy
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from local.emulator import REGION
+from local.functions.worker import LogSink, Output
 from local.ground import HOST, Ground
 from local.model import Deployment, Function
 from local.processes import Child, free_port
@@ -40,7 +42,8 @@ SETTINGS = {"UserStore": "postgres"}
 class Services:
     """The three services and nginx, on a stack's ground. Every part registers its own end."""
 
-    def __init__(self, ground: Ground, deployment: Deployment, state: State) -> None:
+    def __init__(self, ground: Ground, deployment: Deployment, state: State, log: LogSink) -> None:
+        self._log = log
         self._ground = ground
         self._deployment = deployment
         self._state = state
@@ -90,6 +93,7 @@ class Services:
         environment |= {
             "SERVICE": name,
             "TOKENS_VERIFIED_BY": "handler",
+            "CORS_ORIGINS": ",".join(self._deployment.cors.origins if self._deployment.cors else ()),
             "AWS_ENDPOINT_URL": self._ground.aws.url,
             "AWS_REGION": REGION,
         }
@@ -128,7 +132,12 @@ class Services:
     ) -> None:
         home = str(self._state.tmp)
         env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", **more}
-        child = await Child.start(name, command, self._state, env, {"cwd": folder})
+        output = Output(functools.partial(self._log, name))
+        with output.writer() as writer:
+            child = await Child.start(
+                name, command, self._state, env, {"cwd": folder, "stdout": writer, "stderr": writer}
+            )
+        self._exit.callback(output.close)
         self._exit.push_async_callback(child.stop, gently, 10)
         await child.listening(port)
 

@@ -87,7 +87,7 @@ class Stack:
         if not self._options.services:
             return await self._serving.open(resources, self._options.port)
         info = await self._serving.open(resources, 0)
-        services = Services(self._ground, deployment, self._state)
+        services = Services(self._ground, deployment, self._state, log.write)
         self._exit.push_async_callback(services.stop)
         return replace(info, url=await services.start(self._options.port))
 

@@ -38,6 +38,11 @@ def file() -> Path | None:
     return None if text is None else Path(text)
 
 
+def services() -> bool:
+    """Say whether the API is to be answered by services behind nginx, as in containers, not by functions."""
+    return asked("FRONT") == "services"
+
+
 def left_out() -> Sequence[str]:
     """Return the end-to-end tests that `make sam-deploy-local` runs: they build the package, and take minutes."""
     return () if asked("SAM") else _BY_SAM

@@ -18,6 +18,7 @@ from typing import TypeVar
 import psutil
 
 from local.state import StackInfo, State
+from tests import asked
 from tests.privileges.session import FOLDER
 
 TRADEPOST = Path(sys.executable).with_name("tradepost")
@@ -88,7 +89,9 @@ class Up:
         self._tree: dict[int, psutil.Process] = {}
         self.record = Path(os.environ.get(FOLDER, folder)) / f"{uuid.uuid4()}.jsonl"
         words = [TRADEPOST, "up", "--port", str(port), "--state", self.state.folder, *options]
-        if recorded:
+        if asked.services():
+            words += ["--services"]
+        elif recorded:
             words += ["--record", self.record]
         environment = {**os.environ, "TMPDIR": str(self._tmp)}
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests import asked
 from tests.e2e.leaks import leaks
 from tests.e2e.running import eventually
 from tests.e2e.shop import CODE, RESET_CODE, Person, Shop
@@ -63,9 +64,8 @@ def test_nothing_that_people_keep_secret_is_logged(shop: Shop, person: Person) -
     log = Path(shop.info.log)
 
     def seen() -> bool:
-        return {f"{name}Function" for name in FUNCTIONS} <= {
-            json.loads(line)["function"] for line in log.read_text().splitlines()
-        }
+        functions = {"user"} if asked.services() else {f"{name}Function" for name in FUNCTIONS}
+        return functions <= {json.loads(line)["function"] for line in log.read_text().splitlines()}
 
     eventually(seen)
     assert {person.password, person.email, person.token} < shop.secrets
