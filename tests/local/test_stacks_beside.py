@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import WaiterError
 from samtranslator.yaml_helper import yaml_parse
 
+from delivery.items_as_images import as_images
 from local.template import translate
 from tests.cloud import unique
 from tests.local.emulated import client
@@ -191,3 +192,32 @@ def test_items_alone_are_made_behind_a_rest_api(clients: Clients, given: dict[st
     assert stage["stageName"] == "v1"
     assert stack.outputs()["ApiUrl"].endswith("/v1")
     stack.delete()
+
+
+def test_items_alone_are_made_of_an_image(clients: Clients, tmp_path: Path) -> None:
+    file = tmp_path / "items.json"
+    file.write_text(json.dumps(as_images(yaml_parse((STACKS / "items.yaml").read_text("utf-8")))))
+    image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/tradepost/lambda:any"
+
+    stack = Deployed(clients, translate(file, {"ImageUri": image}, "us-east-1"), {"ImageUri": image})
+
+    functions = [id_ for kind, id_ in stack.made().values() if kind == "AWS::Lambda::Function"]
+    found = [clients("lambda").get_function(FunctionName=name) for name in functions]
+    assert len(found) == 12
+    assert {(one["Configuration"]["PackageType"], one["Code"]["ImageUri"]) for one in found} == {("Image", image)}
+    stack.delete()
+
+
+def test_images_have_a_registry_in_which_they_never_change(deploy: Callable[..., Deployed], clients: Clients) -> None:
+    name = unique("shop").lower()
+
+    stack = deploy("images.yaml", Name=name, Kept="5")
+
+    found = {
+        one["repositoryName"]: one
+        for one in clients("ecr").describe_repositories()["repositories"]
+        if one["repositoryName"].startswith(name)
+    }
+    assert found.keys() == {f"{name}/lambda", f"{name}/service", f"{name}/proxy"}
+    assert {one["imageTagMutability"] for one in found.values()} == {"IMMUTABLE"}
+    assert stack.outputs()["ProxyRepositoryUri"] == found[f"{name}/proxy"]["repositoryUri"]

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from delivery import items_as_images
 from handlers.http import cors
 from handlers.http.response import STATUSES
 from handlers.http.routes import ROUTES
+from local.state import LocalError
+from local.template import translate
 from tests.template import functions as of_the_shop
 from tests.template import of_type, template
 
@@ -187,3 +190,39 @@ def test_everything_that_costs_says_whose_it_is() -> None:
         if taggable.search(one["Type"].rpartition("::")[2]):
             tags = one["Properties"].get("Tags") or one["Properties"]["UserPoolTags"]
             assert "tradepost" in json.dumps(tags), name
+
+
+def test_as_images_each_function_is_what_it_is_as_a_zip_but_for_its_package() -> None:
+    made = items_as_images.as_images(ITEMS)
+    functions = {name: one["Properties"] for name, one in made["Resources"].items() if name in FUNCTIONS}
+    package = {
+        name: {key: one.pop(key) for key in ("PackageType", "ImageUri", "ImageConfig")}
+        for name, one in functions.items()
+    }
+
+    assert functions == {
+        name: {key: value for key, value in one.items() if key != "Handler"} for name, one in FUNCTIONS.items()
+    }
+    assert package == {
+        name: {
+            "PackageType": "Image",
+            "ImageUri": {"Ref": "ImageUri"},
+            "ImageConfig": {"Command": [one["Handler"]]},
+        }
+        for name, one in FUNCTIONS.items()
+    }
+    assert {"Runtime", "CodeUri"} == ITEMS["Globals"]["Function"].keys() - made["Globals"]["Function"].keys()
+    assert {name: one for name, one in made["Resources"].items() if name not in FUNCTIONS} == {
+        name: one for name, one in RESOURCES.items() if name not in FUNCTIONS
+    }
+
+
+def test_sam_still_takes_no_package_that_depends_on_a_parameter(tmp_path: Path) -> None:
+    """Else stacks/items.yaml could have the parameter itself."""
+    conditional = {"Fn::If": ["AsImages", "Image", "Zip"]}
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"PackageType": conditional, "ImageUri": "any"}}
+    file = tmp_path / "items.json"
+    file.write_text(json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Any": function}}))
+
+    with pytest.raises(LocalError, match="invalid 'PackageType'"):
+        translate(file, {}, "us-east-1")
