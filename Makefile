@@ -2,7 +2,7 @@
 # make test  every test
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
-	sam-local sam-deploy-local docker-engine
+	sam-local sam-deploy-local docker-engine items-images
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -60,13 +60,17 @@ sam-deploy-local: $(BIN)/.dev ## deploy with the real sam, into an emulated AWS;
 	@TRADEPOST_SAM=1 exec $(BIN)/python -m pytest -q --durations=0 --durations-min=1 \
 		tests/e2e/test_sam_deploy.py tests/e2e/test_sam_guided.py $(ARGS)
 
-lint: $(BIN)/.dev $(BIN)/.checkov ## ruff, strict typing, the dependency rule, the templates
+items-images: $(BIN)/.dev ## write the template of items alone with functions as container images
+	@mkdir -p .aws-sam
+	@$(BIN)/python delivery/items_as_images.py > .aws-sam/items-images.json
+
+lint: $(BIN)/.dev $(BIN)/.checkov items-images ## ruff, strict typing, the dependency rule, the templates
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	PYTHONPATH=src:. $(BIN)/lint-imports
 	$(BIN)/sam validate --lint --region us-east-1
-	$(BIN)/cfn-lint template.yaml stacks/*.yaml
+	$(BIN)/cfn-lint template.yaml stacks/*.yaml .aws-sam/items-images.json
 	.venv/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml stacks/*.yaml
 
 format: $(BIN)/.dev ## format the code

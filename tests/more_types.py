@@ -16,6 +16,7 @@ from ministack.services.cloudformation import provisioners
 ATTRIBUTES: Mapping[str, Callable[[str], dict[str, str]]] = {
     "AWS::CodeDeploy::Application": lambda _: {},
     "AWS::CodeDeploy::DeploymentGroup": lambda _: {},
+    "AWS::CodePipeline::Pipeline": lambda _: {},
     "AWS::EC2::EIP": lambda name: {"AllocationId": f"eipalloc-{name}"},
     "AWS::EC2::FlowLog": lambda _: {},
     "AWS::EC2::NatGateway": lambda _: {},

@@ -10,6 +10,9 @@ from typing import Any
 
 import botocore.session
 
+MODELS = {"elasticloadbalancing": "elbv2"}
+"""What botocore calls a service of another name in IAM."""
+
 
 @cache
 def _services() -> Any:
@@ -18,7 +21,7 @@ def _services() -> Any:
 
 @cache
 def _operations(service: str) -> tuple[str, ...]:
-    return tuple(botocore.session.get_session().get_service_model(service).operation_names)
+    return tuple(botocore.session.get_session().get_service_model(MODELS.get(service, service)).operation_names)
 
 
 def exists(action: str) -> bool:
