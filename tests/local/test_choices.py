@@ -34,6 +34,7 @@ def deployed(aws: Cloud, **parameters: str) -> str:
     template = translate(FILE, parameters, REGION)
     custom_resources(template)
     del template["Resources"]["Observe"], template["Outputs"]["DashboardUrl"]
+    template["Resources"]["Containers"]["Properties"]["Parameters"]["AlarmTopicArn"] = ""
     for name, function in PLACES.items():
         condition, place, otherwise = template["Resources"][function]["Properties"]["VpcConfig"]["Fn::If"]
         assert otherwise == {"Ref": "AWS::NoValue"}
@@ -117,6 +118,25 @@ def test_services_sign_in_as_themselves_at_the_server_and_connect_through_the_pr
     assert variables["INVENTORY_PROXY_HOST"] == outputs(aws, name)["InventoryDatabaseEndpoint"] != secret["host"]
 
 
+def test_containers_run_in_a_network_that_exists(
+    aws: Cloud, existing: dict[str, str], own_network: dict[str, str]
+) -> None:
+    images = {"ServiceImage": IMAGE, "ProxyImage": IMAGE, "UserStore": "postgres"}
+
+    name = deployed(aws, **existing, **own_network, **images, VpcCidr="10.0.0.0/16")
+
+    found = resources(aws, name)
+    (service,) = aws.client("ecs").describe_services(
+        cluster=found["Containers/Cluster"], services=[found["Containers/ProductService"]]
+    )["services"]
+    place = service["networkConfiguration"]["awsvpcConfiguration"]
+    assert place["subnets"] == own_network["VpcSubnetIds"].split(",")
+    assert place["securityGroups"] == [
+        found["Containers/ProxySecurityGroup"],
+        *own_network["VpcSecurityGroupIds"].split(","),
+    ]
+
+
 @pytest.mark.parametrize("public", [True, False])
 def test_an_existing_database_needs_nothing_new(
     aws: Cloud, existing: dict[str, str], own_network: dict[str, str], *, public: bool
@@ -149,6 +169,9 @@ def test_what_a_version_is_described_by_fits_into_256_characters(aws: Cloud, exi
 
 
 ARN = "arn:aws:secretsmanager:eu-west-1:1:secret:owner"
+IMAGE = "000000000000.dkr.ecr.eu-west-1.amazonaws.com/tradepost:1"
+CONTAINERS = {"ServiceImage": IMAGE, "ProxyImage": IMAGE, "UserStore": "postgres", "NatGateways": "one"}
+OWN = {"VpcId": "vpc-0a1b", "VpcSubnetIds": "subnet-1", "VpcSecurityGroupIds": "sg-1"}
 
 
 @pytest.mark.parametrize(
@@ -160,6 +183,15 @@ ARN = "arn:aws:secretsmanager:eu-west-1:1:secret:owner"
         ({"Database": "existing", "DatabaseSecretArn": ARN, "VpcSubnetIds": "subnet-1"}, "need VpcSecurityGroupIds"),
         ({"Database": "existing", "DatabaseSecretArn": ARN, "DatabaseProxy": "yes"}, "for a new database"),
         ({"Database": "existing", "DatabaseSecretArn": ARN, "DatabaseServers": "three"}, "for a new database"),
+        ({**CONTAINERS, "ProxyImage": ""}, "given together"),
+        ({**CONTAINERS, "ServiceImage": ""}, "given together"),
+        ({**CONTAINERS, "UserStore": "dynamodb"}, "need UserStore=postgres"),
+        ({**CONTAINERS, "Stage": "local"}, "not for Stage=local"),
+        ({**CONTAINERS, "NatGateways": "default"}, "need VpcId, or a new network with NAT"),
+        ({**CONTAINERS, "NatGateways": "none", "Stage": "prod"}, "need VpcId, or a new network with NAT"),
+        ({**CONTAINERS, "Database": "existing", "DatabaseSecretArn": ARN}, "need VpcId, or a new network with NAT"),
+        ({**CONTAINERS, **OWN}, "need VpcCidr"),
+        ({**CONTAINERS, **OWN, "VpcCidr": "10.0.0.0/16", "LoadBalancerScheme": "internet-facing"}, "for a new network"),
     ],
 )
 def test_choices_that_contradict_each_other_are_refused(aws: Cloud, choices: dict[str, str], why: str) -> None:

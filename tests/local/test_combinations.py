@@ -24,6 +24,13 @@ ACCOUNT = "000000000000"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
 CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0a1b2c3d"
 IDENTITY = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/shop@shop.example"
+IMAGES = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tradepost"
+CONTAINERS = {
+    "ServiceImage": f"{IMAGES}/service:1",
+    "ProxyImage": f"{IMAGES}/proxy:1",
+    "UserStore": "postgres",
+    "NatGateways": "one",
+}
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:server-AbCdEf"
 
 
@@ -65,6 +72,17 @@ def by_default(made: Callable[..., dict[str, str]]) -> dict[str, str]:
         ({"DomainName": "api.shop.example", "CertificateArn": CERTIFICATE}, "ApiDomain", ""),
         ({"LogRetention": "30", "LogKeyArn": KEY}, "", ""),
         ({"OriginSecretArn": SECRET}, "OriginSecretPolicy", ""),
+        (CONTAINERS, "Containers/ProductService Containers/HttpListener", ""),
+        (
+            {
+                **CONTAINERS,
+                "LoadBalancerScheme": "internet-facing",
+                "CertificateArn": CERTIFICATE,
+                "AlarmEmail": "ops@shop.example",
+            },
+            "Containers/HttpsListener Containers/CallersByHttp Observe/AlarmTopic",
+            "",
+        ),
         ({"CorsOrigins": "https://shop.example", "EventSources": "disabled"}, "", ""),
     ],
     ids=lambda value: (

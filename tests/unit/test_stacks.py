@@ -25,21 +25,41 @@ def actions(function: dict[str, Any]) -> set[str]:
     return {action.rstrip("*") for one in each for action in one["Action"]}
 
 
+def let_through(*, to_containers: bool = False) -> list[dict[str, Any]]:
+    """Return the statements of the endpoints' policies: those that always stand there, or those for containers."""
+    endpoints = of_type("network", "AWS::EC2::VPCEndpoint").values()
+    found = [each for one in endpoints for each in one.get("PolicyDocument", {"Statement": []})["Statement"]]
+    if not to_containers:
+        return [one for one in found if "Fn::If" not in one]
+    conditional = [one["Fn::If"] for one in found if "Fn::If" in one]
+    assert {condition for condition, _, _ in conditional} == {"RunsContainers"}
+    return [one for _, one, _ in conditional]
+
+
 def test_endpoints_let_through_what_functions_in_the_network_do_and_nothing_else() -> None:
     inside = set(chain.from_iterable(actions(one) for one in functions().values() if "VpcConfig" in one))
-    endpoints = of_type("network", "AWS::EC2::VPCEndpoint").values()
-    statements = [each for one in endpoints for each in one.get("PolicyDocument", {"Statement": []})["Statement"]]
-    let_through = set(chain.from_iterable(one["Action"] for one in statements))
+    through = set(chain.from_iterable(one["Action"] for one in let_through()))
 
-    assert {one for one in inside if one.startswith(SERVICES)} == let_through - {"s3:PutObject"}
+    assert {one for one in inside if one.startswith(SERVICES)} == through - {"s3:PutObject"}
     assert {one.split(":")[0] for one in inside} == {*SERVICES, "cognito-idp"}
 
 
-def test_endpoints_lead_to_this_accounts_own_and_to_where_custom_resources_answer() -> None:
-    for one in of_type("network", "AWS::EC2::VPCEndpoint").values():
-        for statement in one.get("PolicyDocument", {"Statement": []})["Statement"]:
-            where = str(statement["Resource"])
-            assert "${AWS::AccountId}" in where or "cloudformation-custom-resource-response" in where
+def test_gateways_let_through_what_containers_do_and_nothing_else() -> None:
+    """Containers need a NAT gateway, beside which there are no other endpoints; ECR's layers come from S3."""
+    roles = [one for name, one in of_type("containers", "AWS::IAM::Role").items() if "Execution" not in name]
+    statements = [each for one in roles for each in one["Policies"][0]["PolicyDocument"]["Statement"]]
+    tables = {each for one in statements for each in one.get("Action", []) if each.startswith("dynamodb:")}
+    through = set(chain.from_iterable(one["Action"] for one in [*let_through(), *let_through(to_containers=True)]))
+
+    assert {one for one in through if one.startswith("dynamodb:")} == tables
+    assert {one for one in through if one.startswith("s3:")} == {"s3:PutObject", "s3:GetObject"}
+
+
+def test_endpoints_lead_to_this_accounts_own_to_where_custom_resources_answer_and_to_ecrs_layers() -> None:
+    buckets = ("cloudformation-custom-resource-response", "prod-${AWS::Region}-starport-layer-bucket")
+    for statement in [*let_through(), *let_through(to_containers=True)]:
+        where = str(statement["Resource"])
+        assert "${AWS::AccountId}" in where or any(one in where for one in buckets)
 
 
 def test_exactly_the_functions_that_reach_postgres_are_in_the_network() -> None:
@@ -57,13 +77,16 @@ def test_functions_in_a_network_are_all_in_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_who_may_come_in_is_named_by_security_group(name: str) -> None:
+def test_who_may_come_in_is_named_by_security_group_but_for_callers_of_the_load_balancer(name: str) -> None:
     groups = of_type(name, "AWS::EC2::SecurityGroup").values()
     rules = [rule for one in groups for rule in one.get("SecurityGroupIngress", [])]
 
     for rule in [*rules, *of_type(name, "AWS::EC2::SecurityGroupIngress").values()]:
+        if rule.get("GroupId") == {"Ref": "LoadBalancerSecurityGroup"}:
+            assert rule["FromPort"] == rule["ToPort"] in (80, 443)
+            continue
         assert "SourceSecurityGroupId" in rule
-        assert rule["FromPort"] == rule["ToPort"] in (443, 5432)
+        assert rule["FromPort"] == rule["ToPort"] in (443, 5432, 8080)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -503,7 +503,8 @@ NOT_OF_FUNCTIONS = {
     "QueueBatchSize", "QueueBatchWindow", "QueueConcurrency", "StreamMode", "ShippingDelay", "EventSources",
     "CorsOrigins", "MailIdentityArn", "Mfa", "ThreatProtection", "Rollout", "LogRetention", "LogKeyArn", "AlarmEmail",
     "RunbookUrl", "RequestsPerSecond", "RequestBurst", "DomainName", "CertificateArn", "HostedZoneId",
-    "DatabaseKeyArn", "NatGateways",
+    "DatabaseKeyArn", "NatGateways", "ServiceImage", "ProxyImage", "LoadBalancerScheme", "CloudFrontPrefixListId",
+    "VpcCidr",
     "DatabaseSecretArn",  # of who migrates and who rotates, who are invoked unpublished
     "VpcId",  # which is never given, or taken away, without its subnets
 }  # fmt: skip
