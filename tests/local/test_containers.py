@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.template import translate
 from tests.cloud import REGION, Cloud
-from tests.stacks import cloud, deploy, outputs, resources
+from tests.stacks import FOLDER, cloud, deploy, outputs, resources, stack
 from tests.template import FILE
 
 pytestmark = pytest.mark.timeout(120)
@@ -153,3 +153,18 @@ def test_tasks_are_told_where_everything_is(aws: Cloud, name: str, made: dict[st
     assert told["TOKEN_ISSUER"] == f"https://cognito-idp.{REGION}.amazonaws.com/{made['UserPool']}"
     assert {one["name"]: one["value"] for one in proxy["environment"]}["TRUSTED"] == "10.40.0.0/16"
     assert outputs(aws, name)["ClusterId"] == made["Containers/Cluster"]
+
+
+def test_the_edge_reaches_the_load_balancer_within_its_network(aws: Cloud, name: str) -> None:
+    """Here in another region than us-east-1, which the stack is otherwise in alone."""
+    edge = {key: part for key, part in stack("edge").items() if key != "Rules"}
+    choices = {"ApiDomainName": "api.shop.example", "ApiRegion": "us-east-1", "Logs": "off"}
+
+    behind = deploy(aws, edge, FOLDER, **choices, LoadBalancerArn=outputs(aws, name)["LoadBalancerArn"])
+
+    found = resources(aws, behind)
+    config = aws.client("cloudfront").get_distribution_config(Id=found["Distribution"])["DistributionConfig"]
+    (origin,) = config["Origins"]["Items"]
+    assert origin["DomainName"] == "api.shop.example"
+    assert origin["VpcOriginConfig"]["VpcOriginId"] == found["VpcOrigin"]
+    assert "CustomOriginConfig" not in origin

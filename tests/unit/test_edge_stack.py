@@ -103,7 +103,23 @@ def test_calls_are_encrypted_and_every_method_of_the_api_passes(path: str) -> No
 def test_cloudfront_waits_as_long_as_the_api_does() -> None:
     answering = [handlers()[module]["Timeout"] for _, _, module in ROUTES]
 
-    assert CONFIG["Origins"][0]["CustomOriginConfig"]["OriginReadTimeout"] >= max(answering)
+    (origin,) = CONFIG["Origins"]
+    _, to_load_balancer, no_api = origin["VpcOriginConfig"]["Fn::If"]
+    _, no_load_balancer, to_api = origin["CustomOriginConfig"]["Fn::If"]
+    assert no_api == no_load_balancer == {"Ref": "AWS::NoValue"}
+    assert to_api["OriginReadTimeout"] == to_load_balancer["OriginReadTimeout"] >= max(answering)
+
+
+def test_a_load_balancer_is_reached_within_its_network_by_tls_alone() -> None:
+    origin = EDGE["Resources"]["VpcOrigin"]
+
+    assert origin["Condition"] == "HasLoadBalancer"
+    assert origin["Properties"]["VpcOriginEndpointConfig"] == {
+        "Name": {"Ref": "AWS::StackName"},
+        "Arn": {"Ref": "LoadBalancerArn"},
+        "OriginProtocolPolicy": "https-only",
+        "OriginSSLProtocols": ["TLSv1.2"],
+    }
 
 
 def test_each_alarm_has_its_part_of_the_runbook_and_looks_at_what_this_stack_made() -> None:
