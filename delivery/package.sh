@@ -12,5 +12,9 @@ rm -rf "$out"
 mkdir -p "$out/delivery"
 sam build
 sam package --s3-bucket "$PACKAGES" --s3-prefix packages --force-upload --output-template-file "$out/template.yaml"
-python delivery/configuration.py "$out"
+images=()
+if [ "${CONTAINERS:-no}" = yes ]; then
+  images=("ServiceImage=$REGISTRY/$IMAGES/service:$COMMIT" "ProxyImage=$REGISTRY/$IMAGES/proxy:$COMMIT")
+fi
+python delivery/configuration.py "$out" "${images[@]}"
 cp delivery/smoke.py delivery/smoke.yml "$out/delivery"

@@ -105,6 +105,19 @@ def test_dev_and_prod_get_the_parameters_that_samconfig_says(machine: Machine, n
     assert found["Tags"] == {"Project": "tradepost", "Stage": name}
 
 
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_services_in_containers_are_of_the_commit(machine: Machine, name: str) -> None:
+    machine.build(CONTAINERS="yes", **PUSHED)
+
+    found = json.loads((machine.folder / f".aws-sam/delivery/{name}.json").read_text())
+    images = {key: value for key, value in found["Parameters"].items() if key.endswith("Image")}
+    assert images == {
+        "ServiceImage": "1.dkr.example/tradepost/service:c0ffee",
+        "ProxyImage": "1.dkr.example/tradepost/proxy:c0ffee",
+    }
+    assert found["Parameters"].keys() <= template()["Parameters"].keys()
+
+
 def test_parameters_are_read_as_sam_writes_them() -> None:
     said = {"parameter_overrides": 'Stage="prod" CorsOrigins="https://a.example,https://b.example" AlarmEmail=""'}
 

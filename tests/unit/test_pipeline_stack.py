@@ -193,6 +193,10 @@ def test_deployments_may_do_what_cloudformation_needs_for_every_type_of_the_temp
     assert {one for one in needed() - unlike_ours if not may(one)} == set()
 
 
+def test_what_is_never_asked_for_would_be_denied() -> None:
+    assert [one for one in NEVER_ASKED if not any(fnmatchcase(each, one) and not may(each) for each in needed())] == []
+
+
 @pytest.mark.parametrize("action", ["dynamodb:GetItem", "dynamodb:Scan", "sqs:ReceiveMessage", "kinesis:PutRecord"])
 def test_deployments_read_and_write_no_data(action: str) -> None:
     assert catalogue.exists(action)
