@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests import buildspec
 from tests.cloud import Cloud
@@ -77,3 +78,40 @@ def test_dev_and_prod_are_told_apart_by_their_roles(aws: Cloud, name: str) -> No
     for role in tags:
         attached = iam.list_attached_role_policies(RoleName=made[role])["AttachedPolicies"]
         assert len(attached) == 3
+
+
+def keys(aws: Cloud, role: str) -> tuple[str, ...]:
+    """Return the keys of a role, which trusts us for the purpose."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    aws.client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=document)
+    arn = aws.client("iam").get_role(RoleName=role)["Role"]["Arn"]
+    given = aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    return given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+
+
+def test_a_build_writes_packages_by_tls_and_a_smoke_test_nothing(aws: Cloud, name: str) -> None:
+    """MiniStack speaks no TLS: once its bucket no longer asks for that, roles alone decide."""
+    made, bucket, s3 = resources(aws, name), outputs(aws, name)["ArtifactsBucket"], aws.client("s3")
+    build, smoke = (aws.client("s3", keys(aws, made[role])) for role in ("BuildRole", "SmokeRole"))
+    with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+        build.put_object(Bucket=bucket, Key="packages/any", Body=b"any")
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+
+    build.put_object(Bucket=bucket, Key="packages/any", Body=b"any")
+
+    assert smoke.get_object(Bucket=bucket, Key="packages/any")["Body"].read() == b"any"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        smoke.put_object(Bucket=bucket, Key="packages/any", Body=b"other")
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
+def test_a_build_knows_no_images_but_the_three(aws: Cloud, name: str) -> None:
+    for repository in ("tradepost/proxy", "others/proxy"):
+        aws.client("ecr").create_repository(repositoryName=repository)
+    ecr = aws.client("ecr", keys(aws, resources(aws, name)["BuildRole"]))
+
+    ecr.batch_get_image(repositoryName="tradepost/proxy", imageIds=[{"imageTag": "any"}])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        ecr.batch_get_image(repositoryName="others/proxy", imageIds=[{"imageTag": "any"}])
