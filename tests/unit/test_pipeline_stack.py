@@ -84,8 +84,14 @@ def test_prod_comes_after_tests_dev_a_smoke_test_and_an_approval() -> None:
         "Prod.Approve",
         "Prod.Deploy",
     ]
-    assert buildspec.commands("delivery/build.yml")[0] == "make test"
     assert dict(actions())["Prod.Approve"]["Configuration"]["NotificationArn"] == {"Ref": "Approvals"}
+
+
+def test_a_build_begins_with_every_test_which_has_no_credentials() -> None:
+    first, *_ = buildspec.commands("delivery/build.yml")
+
+    assert first.startswith("env -u AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ")
+    assert first.endswith(" make test")
 
 
 def test_actions_of_a_stage_wait_for_each_other() -> None:
