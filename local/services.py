@@ -92,7 +92,7 @@ class Services:
         environment |= await asyncio.to_thread(self._role, name, functions)
         environment |= {
             "SERVICE": name,
-            "TOKENS_VERIFIED_BY": "handler",
+            "TOKENS_VERIFIED_BY": "gateway",
             "CORS_ORIGINS": ",".join(self._deployment.cors.origins if self._deployment.cors else ()),
             "AWS_ENDPOINT_URL": self._ground.aws.url,
             "AWS_REGION": REGION,

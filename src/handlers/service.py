@@ -1,8 +1,8 @@
 """The handlers behind an HTTP server: a WSGI application (PEP 3333), one of three services by the variable SERVICE.
 
-A request becomes the event of an HTTP API (payload format 2.0) without an authorizer, so that handlers verify tokens
-themselves (TOKENS_VERIFIED_BY=handler). The reverse proxy (containers/nginx.conf.template), which alone reaches this,
-refuses what is too large or too slow, and says in X-Real-IP where a client is.
+A request becomes the event of an HTTP API (payload format 2.0), and is let in by the same authorizer, which is called
+here, as API Gateway calls it (TOKENS_VERIFIED_BY=gateway). The reverse proxy (containers/nginx.conf.template), which
+alone reaches this, refuses what is too large or too slow, and says in X-Real-IP where a client is.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from adapters.tokens.keys import KeysUnavailable
 from domain.errors import TradepostError
-from handlers.http.routes import ROUTES, SERVICES, answers, pattern
+from handlers.authorizer import handler as authorize
+from handlers.http.cors import cors
+from handlers.http.request import Request, front_door
+from handlers.http.routes import PUBLIC, ROUTES, SERVICES, answers, pattern
 from handlers.telemetry import logger
 
 if TYPE_CHECKING:
@@ -60,6 +64,12 @@ class Route:
     method: str
     path: str
     handler: Handler
+    is_public: bool
+
+    @classmethod
+    def load(cls, method: str, path: str, module: str) -> Route:
+        """Return a route with its handler loaded."""
+        return cls(method, path, importlib.import_module(f"handlers.{module}").handler, module in PUBLIC)
 
     @property
     def key(self) -> str:
@@ -71,10 +81,10 @@ class Routes:
     """The routes of one service, their handlers loaded."""
 
     def __init__(self, service: str) -> None:
-        routes = [Route(method, path, _load(name)) for method, path, name in ROUTES if answers(service, path)]
+        routes = [Route.load(*one) for one in ROUTES if answers(service, one[1])]
         self._literal = {(one.method, one.path): one for one in routes if "{" not in one.path}
         self._patterns = [(one.method, pattern(one.path), one) for one in routes if "{" in one.path]
-        self._none = Route("", "$default", _load("not_found"))
+        self._none = Route.load("", "$default", "not_found")
 
     def match(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Return what takes a request, and its path's parameters."""
@@ -113,9 +123,13 @@ class Service:
             path = _path(environ["PATH_INFO"])
         except ValueError:
             return _said(HTTPStatus.BAD_REQUEST, "Bad Request")
+        if not answers(self._name, path):
+            return _said(HTTPStatus.NOT_FOUND, "Not Found")
         route, parameters = self._routes.match(environ["REQUEST_METHOD"], path)
         event = _event(environ, path, route.key, parameters, environ["wsgi.input"].read(int(size)))
-        return route.handler(event, Context(self._name, event["requestContext"]["requestId"]))
+        context = Context(self._name, event["requestContext"]["requestId"])
+        refusal = None if route.is_public else _refusal(event, context)
+        return refusal or route.handler(event, context)
 
     def _alive(self) -> dict[str, Any]:
         return _said(HTTPStatus.OK, "alive")
@@ -168,6 +182,21 @@ def _event(
     return event
 
 
+def _refusal(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
+    """Ask the authorizer, and put what it says of the caller into the event; return what those get whom it refuses."""
+    headers = {"apigw-requestid": context.aws_request_id, **cors(Request(front_door(event), context))}
+    if not event["headers"].get("authorization"):
+        return _said(HTTPStatus.UNAUTHORIZED, "Unauthorized", headers)
+    try:
+        verdict = authorize(event, context)
+    except KeysUnavailable:
+        return _said(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error", headers)
+    if not verdict["isAuthorized"]:
+        return _said(HTTPStatus.FORBIDDEN, "Forbidden", headers)
+    event["requestContext"]["authorizer"] = {"lambda": verdict["context"]}
+    return None
+
+
 def _headers(environ: WSGIEnvironment) -> dict[str, str]:
     found = {name[5:].replace("_", "-").lower(): _utf8(value) for name, value in environ.items() if name[:5] == "HTTP_"}
     if kind := environ.get("CONTENT_TYPE"):
@@ -206,15 +235,10 @@ def _path(once: str) -> str:
     return unquote_to_bytes(path).decode("utf-8", "replace")
 
 
-def _load(name: str) -> Handler:
-    handler: Handler = importlib.import_module(f"handlers.{name}").handler
-    return handler
-
-
-def _said(status: HTTPStatus, message: str) -> dict[str, Any]:
+def _said(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return an answer of the front door's own, as API Gateway words its own."""
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
-    return {"statusCode": int(status), "headers": headers, "body": f'{{"message":"{message}"}}'}
+    own = {"content-type": "application/json", **(headers or {})}
+    return {"statusCode": int(status), "headers": own, "body": f'{{"message":"{message}"}}'}
 
 
 app = Service(os.environ.get("SERVICE", ""))

@@ -49,6 +49,14 @@ ROUTES = (
 )
 """Method, path and module of each route. A path with a slash at its end is redirected (see not_found)."""
 
+PUBLIC = frozenset(
+    {
+        *("health", "get_openapi", "get_docs", "list_products", "get_product", "not_found"),
+        *("register_user", "confirm_user", "login_user", "answer_challenge", "resend_code", "refresh_tokens"),
+        *("forgot_password", "reset_password"),
+    }
+)
+"""The modules in front of which no authorizer stands."""
 SERVICES: Mapping[str, tuple[str, ...]] = {
     "product": ("products",),
     "user": ("user", "users", "item"),
