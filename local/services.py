@@ -28,7 +28,17 @@ from local.processes import Child, free_port
 from local.state import ROOT, LocalError, State
 
 PROXY = ROOT / "containers" / "nginx.conf.template"
-SERVER = ("granian", "--interface", "wsgi", "--blocking-threads", "4", "--workers-kill-timeout", "8", "--no-ws")
+SERVER = (
+    "granian",
+    "--interface",
+    "wsgi",
+    "--factory",
+    "--blocking-threads",
+    "4",
+    "--workers-kill-timeout",
+    "8",
+    "--no-ws",
+)
 """The command of a service's server, but for its address; containers/Dockerfile has it, too."""
 APP = "handlers.service:app"
 TRUST = {

@@ -21,7 +21,6 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from adapters.tokens.keys import KeysUnavailable
 from domain.errors import TradepostError
-from handlers.authorizer import handler as authorize
 from handlers.http.cors import cors
 from handlers.http.request import Request, front_door
 from handlers.http.routes import PUBLIC, ROUTES, SERVICES, answers, pattern
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 ALIVE, READY = "/-/alive", "/-/ready"
 """Asked by whoever runs the container; the load balancer passes them on from nobody else."""
+HEAD_LIMIT = 10_240
+"""Characters of path, query and all header values ("Quotas for configuring and running an HTTP API")."""
 SECONDS = 30
 """What handlers may take, as an HTTP API has it ("Quotas for configuring and running an HTTP API")."""
 
@@ -74,7 +75,7 @@ class Route:
     @property
     def key(self) -> str:
         """The event's `routeKey`."""
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.path}".strip()
 
 
 class Routes:
@@ -104,6 +105,7 @@ class Service:
             raise RuntimeError(f"SERVICE must be one of {', '.join(SERVICES)}, and is {name or 'empty'}")
         self._name = name
         self._routes = Routes(name)
+        self._authorize: Handler = importlib.import_module("handlers.authorizer").handler
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -125,11 +127,28 @@ class Service:
             return _said(HTTPStatus.BAD_REQUEST, "Bad Request")
         if not answers(self._name, path):
             return _said(HTTPStatus.NOT_FOUND, "Not Found")
+        headers = _headers(environ)
+        if sum(map(len, (path, environ.get("QUERY_STRING", ""), *headers.values()))) > HEAD_LIMIT:
+            return _said(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large")
         route, parameters = self._routes.match(environ["REQUEST_METHOD"], path)
-        event = _event(environ, path, route.key, parameters, environ["wsgi.input"].read(int(size)))
+        event = _event(environ, headers, path, route.key, parameters, environ["wsgi.input"].read(int(size)))
         context = Context(self._name, event["requestContext"]["requestId"])
-        refusal = None if route.is_public else _refusal(event, context)
+        refusal = None if route.is_public else self._refusal(event, context)
         return refusal or route.handler(event, context)
+
+    def _refusal(self, event: dict[str, Any], context: Any) -> dict[str, Any] | None:
+        """Ask the authorizer, and put what it says into the event; return the answer to those whom it refuses."""
+        headers = {"apigw-requestid": context.aws_request_id, **cors(Request(front_door(event), context))}
+        if not event["headers"].get("authorization"):
+            return _said(HTTPStatus.UNAUTHORIZED, "Unauthorized", headers)
+        try:
+            verdict = self._authorize(event, context)
+        except KeysUnavailable:
+            return _said(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error", headers)
+        if not verdict["isAuthorized"]:
+            return _said(HTTPStatus.FORBIDDEN, "Forbidden", headers)
+        event["requestContext"]["authorizer"] = {"lambda": verdict["context"]}
+        return None
 
     def _alive(self) -> dict[str, Any]:
         return _said(HTTPStatus.OK, "alive")
@@ -147,9 +166,13 @@ class Service:
 
 
 def _event(
-    environ: WSGIEnvironment, path: str, route: str, parameters: Mapping[str, str], body: bytes
+    environ: WSGIEnvironment,
+    headers: dict[str, str],
+    path: str,
+    route: str,
+    parameters: Mapping[str, str],
+    body: bytes,
 ) -> dict[str, Any]:
-    headers = _headers(environ)
     query = environ.get("QUERY_STRING", "")
     text, encoded = _body(body, headers.get("content-type", ""))
     event: dict[str, Any] = {
@@ -180,21 +203,6 @@ def _event(
     if text:
         event["body"] = text
     return event
-
-
-def _refusal(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
-    """Ask the authorizer, and put what it says of the caller into the event; return what those get whom it refuses."""
-    headers = {"apigw-requestid": context.aws_request_id, **cors(Request(front_door(event), context))}
-    if not event["headers"].get("authorization"):
-        return _said(HTTPStatus.UNAUTHORIZED, "Unauthorized", headers)
-    try:
-        verdict = authorize(event, context)
-    except KeysUnavailable:
-        return _said(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error", headers)
-    if not verdict["isAuthorized"]:
-        return _said(HTTPStatus.FORBIDDEN, "Forbidden", headers)
-    event["requestContext"]["authorizer"] = {"lambda": verdict["context"]}
-    return None
 
 
 def _headers(environ: WSGIEnvironment) -> dict[str, str]:
@@ -241,4 +249,6 @@ def _said(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = 
     return {"statusCode": int(status), "headers": own, "body": f'{{"message":"{message}"}}'}
 
 
-app = Service(os.environ.get("SERVICE", ""))
+def app() -> Service:
+    """Return the application of the service that the variable SERVICE names; servers call it when they start."""
+    return Service(os.environ.get("SERVICE", ""))

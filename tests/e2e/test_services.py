@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import re
+import socket
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from handlers.http.routes import ROUTES
+from handlers.http.routes import ROUTES, SERVICES
 from tests.e2e.running import running
 from tests.e2e.shop import Person, Shop
 
@@ -161,3 +167,84 @@ def test_both_doors_answer_alike(both: Shop) -> None:
 
     found = [one for request in requests for one in differences(both, request)]
     assert not found, "\n".join(found)
+
+
+def said(shop: Shop, request: bytes) -> bytes:
+    """Send bytes to nginx; return all that comes until it closes the connection."""
+    where = urlsplit(shop.info.url)
+    with socket.create_connection((str(where.hostname), int(where.port or 0)), timeout=30) as connection:
+        with suppress(ConnectionError):  # it may hang up before all is sent
+            connection.sendall(request)
+        answer = bytearray()
+        with suppress(ConnectionError):
+            while chunk := connection.recv(1 << 16):
+                answer += chunk
+        return bytes(answer)
+
+
+def statuses(answer: bytes) -> list[int]:
+    """Return the status of each answer in what came over a connection."""
+    return [int(one) for one in re.findall(rb"^HTTP/1\.1 (\d{3})", answer, re.MULTILINE)]
+
+
+def handled(shop: Shop) -> int:
+    """Return how many requests handlers of the services have answered."""
+    entries = map(json.loads, Path(shop.info.log).read_text().splitlines())
+    return sum(one["function"] in SERVICES and '"message":"answered"' in one["line"] for one in entries)
+
+
+NEXT = b"GET /health HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"
+
+
+def head(line: str, *fields: str, host: str = "Host: shop") -> bytes:
+    """Return the head of a request, written as it is."""
+    return "\r\n".join([f"{line} HTTP/1.1", *filter(None, [host]), *fields, "", ""]).encode()
+
+
+REFUSED = {
+    "a body of 20 MB": (head("POST /user/login", "Content-Length: 20000000") + b"x" * 100_000, 413),
+    "a header of 30 kB": (head("GET /health", f"X: {'x' * 30_000}"), 431),
+    "a thousand headers": (head("GET /health", *["X: xxxxxxxxxxxxxxxx"] * 1000), 431),
+    "more headers than an HTTP API takes": (head("GET /health", "Connection: close", *[f"X: {'x' * 5000}"] * 3), 431),
+    "a long line": (head(f"GET /{'x' * 30_000}"), 431),
+    "two lengths": (head("POST /health", "Content-Length: 0", "Content-Length: 60"), 400),
+    "a length and chunks": (
+        head("POST /health", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+        400,
+    ),
+    "a length below nothing": (head("POST /health", "Content-Length: -1"), 400),
+    "a length with a sign": (head("POST /health", "Content-Length: +5"), 400),
+    "chunks twice": (head("POST /health", "Transfer-Encoding: chunked, chunked"), 501),
+    "an encoding of its own": (head("POST /health", "Transfer-Encoding: xchunked"), 501),
+    "a chunk without end": (head("POST /health", "Transfer-Encoding: chunked") + b"fffffffffffffffff\r\n", 400),
+    "no host": (head("GET /health", host=""), 400),
+    "a space before the colon": (head("GET /health", "Content-Length : 5"), 400),
+    "a nought": (head("GET /health%00"), 400),
+    "an escape of nothing": (head("GET /products/%zz"), 400),
+    "a path out of the root": (head("GET /../../etc/passwd"), 400),
+}
+"""Requests, and the status that each is refused with."""
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_too_much_or_ambiguous_reaches_no_handler(both: Shop, what: str) -> None:
+    request, status = REFUSED[what]
+    before = handled(both)
+
+    answer = said(both, request + NEXT)
+
+    assert statuses(answer) == [status], answer[:300]
+    assert handled(both) == before
+
+
+def test_slow_clients_are_hung_up_on_and_keep_nobody_waiting(both: Shop) -> None:
+    heads = (b"GET /health HT", head("POST /user/login", "Content-Length: 9") + b"{")
+    before = handled(both)
+
+    with ThreadPoolExecutor(100) as threads:
+        slow = [threads.submit(said, both, head) for head in heads * 50]
+        assert both.public.get("/health") == {"status": "ok"}
+        ends = [statuses(one.result()) for one in slow]
+
+    assert ends == [[], []] * 50
+    assert handled(both) == before + 1
