@@ -61,7 +61,7 @@ class Services:
 
     async def start(self, port: int) -> str:
         """Start all of them; return the URL of nginx. Raises LocalError; `stop` must be called either way."""
-        if not (nginx := shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")):
+        if not (nginx := found_nginx()):
             raise LocalError(
                 "services stand behind nginx, which is not installed here: on Debian, apt install nginx-light"
             )
@@ -150,6 +150,11 @@ class Services:
         self._exit.callback(output.close)
         self._exit.push_async_callback(child.stop, gently, 10)
         await child.listening(port)
+
+
+def found_nginx() -> str | None:
+    """Return the path of nginx, which Debian keeps where only root looks."""
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 
 UPSTREAMS = {"PRODUCT": "product", "USERS": "user", "INVENTORY": "inventory"}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.retail import read_sales
+from local.services import found_nginx
 from local.state import LocalError
 
 NUMBERS = {
@@ -18,6 +19,7 @@ NUMBERS = {
     "EXAMPLES": range(1, 1_000_001),
 }
 """What each may be: an hour ends the longest test."""
+_BY_NGINX = ("test_services.py",)
 _BY_SAM = ("test_sam_deploy.py", "test_sam_guided.py")
 
 
@@ -44,8 +46,8 @@ def services() -> bool:
 
 
 def left_out() -> Sequence[str]:
-    """Return the end-to-end tests that `make sam-deploy-local` runs: they build the package, and take minutes."""
-    return () if asked("SAM") else _BY_SAM
+    """Return the end-to-end tests of `make sam-deploy-local`, which take minutes, and those that want nginx."""
+    return [*(() if asked("SAM") else _BY_SAM), *(() if found_nginx() else _BY_NGINX)]
 
 
 def check() -> None:

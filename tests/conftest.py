@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from adapters.postgres.database import Database, Server
+from local.services import found_nginx
 from local.state import ROOT as FOLDER
 from local.state import LocalError
 from tests import asked, servers
@@ -43,8 +44,9 @@ def pytest_report_header() -> str:
     """Say on which DynamoDBs the adapters are tried, and which sales are read."""
     sales = "excerpt and whole file" if WHOLE.exists() else f"excerpt alone: there is no {WHOLE}"
     also = "" if DYNAMODB_LOCAL.exists() else " (`make dynamodb-local` adds Amazon's own)"
+    nginx = found_nginx() or "NOT HERE: no test of the services behind it (on Debian, apt install nginx-light)"
     containers = "not here: `make sam-local` runs every function in one, and needs a Docker engine"
-    return f"dynamodb: {', '.join(DYNAMODBS)}{also}\nsales: {sales}\ncontainers: {containers}"
+    return f"dynamodb: {', '.join(DYNAMODBS)}{also}\nsales: {sales}\nnginx: {nginx}\ncontainers: {containers}"
 
 
 @pytest.fixture(scope="session")

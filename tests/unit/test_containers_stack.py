@@ -33,7 +33,7 @@ MORE = {"SERVICE", "CORS_ORIGINS"}
 """Variables that functions need not have: which service it is, and what API Gateway does for them."""
 FEWER = {"SETTINGS", "AWS_ENDPOINT_URL", "USERS_TABLE"}
 """Variables that no code reads, that are for emulators, and of the store of users that is not chosen."""
-OTHERWISE = {"TOKENS_VERIFIED_BY": "handler", "USER_STORE": "postgres"}
+OTHERWISE = {"USER_STORE": "postgres"}
 """Variables whose value is another: no authorizer stands in front, and a rule asks for this store."""
 
 
