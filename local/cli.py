@@ -46,7 +46,9 @@ def up(
     ] = False,
     services: Annotated[
         bool,
-        typer.Option("--services", help="Answer by three services behind nginx, as in containers, not by functions."),
+        typer.Option(
+            "--services", help="Answer by three services behind nginx, not by functions; with --docker in containers."
+        ),
     ] = False,
     deployed: Annotated[
         str | None,
@@ -64,8 +66,8 @@ def up(
 
     if record and deployed:
         raise LocalError("a stack that `sam deploy` makes is not recorded: leave out --record, or --deployed")
-    if services and (deployed or docker):
-        raise LocalError("services run on this machine, from the template: leave out --deployed and --docker")
+    if services and deployed:
+        raise LocalError("services run from the template: leave out --deployed")
     options = Options(port, template, _parameters(parameter or []), docker, services, deployed, record)
     start(State(state), options, Console(soft_wrap=True))
 

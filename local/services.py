@@ -14,8 +14,10 @@ import runpy
 import shutil
 import signal
 import string
+import subprocess
 import sys
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -39,8 +41,10 @@ SERVER = (
     "8",
     "--no-ws",
 )
-"""The command of a service's server, but for its address; containers/Dockerfile has it, too."""
+"""The command of a service's server, but for what it serves; its address is that of its variables."""
 APP = "handlers.service:app"
+CONTAINER = ("--network", "host", "--read-only", "--tmpfs=/tmp", "--cap-drop", "ALL")
+"""How a container runs here: with this machine's network, else as in stacks/containers.yaml."""
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -50,9 +54,13 @@ SETTINGS = {"UserStore": "postgres"}
 
 
 class Services:
-    """The three services and nginx, on a stack's ground. Every part registers its own end."""
+    """The three services and nginx, on a stack's ground. Every part registers its own end.
 
-    def __init__(self, ground: Ground, deployment: Deployment, state: State, log: LogSink) -> None:
+    With `containers` each is a container of its image (`local/docker.sh images`).
+    """
+
+    def __init__(self, ground: Ground, deployment: Deployment, state: State, log: LogSink, *, containers: bool) -> None:
+        self._containers = containers
         self._log = log
         self._ground = ground
         self._deployment = deployment
@@ -61,10 +69,6 @@ class Services:
 
     async def start(self, port: int) -> str:
         """Start all of them; return the URL of nginx. Raises LocalError; `stop` must be called either way."""
-        if not (nginx := found_nginx()):
-            raise LocalError(
-                "services stand behind nginx, which is not installed here: on Debian, apt install nginx-light"
-            )
         ports = {name: free_port() for name in self._served()}
         await asyncio.gather(*(self._start(name, port) for name, port in ports.items()))
         chosen = port or free_port()
@@ -74,10 +78,8 @@ class Services:
             "TRUSTED": f"{HOST}/32",
             **{variable: f"server {HOST}:{ports[name]};" for variable, name in UPSTREAMS.items()},
         }
-        file = self._state.tmp / "nginx.conf"
-        file.write_text(filled(PROXY.read_text(), settings))
-        command = [nginx, "-e", "stderr", "-p", str(self._state.tmp), "-c", str(file), "-g", "daemon off;"]
-        await self._child("nginx", command, {}, chosen, signal.SIGQUIT, self._state.tmp)
+        command = functools.partial(proxy, self._state.tmp, settings)
+        await self._child("nginx", "proxy", command, settings, chosen, signal.SIGQUIT, self._state.tmp)
         return f"http://{HOST}:{chosen}"
 
     async def stop(self) -> None:
@@ -102,13 +104,13 @@ class Services:
         environment |= await asyncio.to_thread(self._role, name, functions)
         environment |= {
             "SERVICE": name,
+            **address(port),
             "TOKENS_VERIFIED_BY": "gateway",
             "CORS_ORIGINS": ",".join(self._deployment.cors.origins if self._deployment.cors else ()),
             "AWS_ENDPOINT_URL": self._ground.aws.url,
             "AWS_REGION": REGION,
         }
-        command = [str(Path(sys.executable).parent / SERVER[0]), *SERVER[1:], "--host", HOST, "--port", str(port), APP]
-        await self._child(name, command, environment, port, signal.SIGTERM, functions[0].code)
+        await self._child(name, "service", server, environment, port, signal.SIGTERM, functions[0].code)
 
     def _secrets(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the text of each secret, which a task is given as it is when it starts."""
@@ -138,8 +140,22 @@ class Services:
         }
 
     async def _child(
-        self, name: str, command: list[str], more: Mapping[str, str], port: int, gently: signal.Signals, folder: Path
+        self,
+        name: str,
+        image: str,
+        native: Callable[[], list[str]],
+        more: Mapping[str, str],
+        port: int,
+        gently: signal.Signals,
+        folder: Path,
     ) -> None:
+        if self._containers:
+            called = f"tradepost-{zlib.crc32(str(self._state.folder).encode()):x}-{name}"
+            command = container(called, image, more)
+            remove(called)
+            self._exit.callback(remove, called)
+        else:
+            command = native()
         home = str(self._state.tmp)
         env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", **more}
         output = Output(functools.partial(self._log, name))
@@ -164,3 +180,33 @@ UPSTREAMS = {"PRODUCT": "product", "USERS": "user", "INVENTORY": "inventory"}
 def filled(template: str, settings: Mapping[str, Any]) -> str:
     """Put ${NAME} in place, as envsubst does, and leave nginx's own $variables as they are."""
     return string.Template(template.replace("$", "$$").replace("$${", "${")).substitute(settings)
+
+
+def server() -> list[str]:
+    """Return the command of a service's server, to be run in the folder of the code, with `address` as variables."""
+    return [str(Path(sys.executable).parent / SERVER[0]), *SERVER[1:], APP]
+
+
+def address(port: int) -> dict[str, str]:
+    """Return the variables that say where a server listens."""
+    return {"GRANIAN_HOST": HOST, "GRANIAN_PORT": str(port)}
+
+
+def proxy(folder: Path, settings: Mapping[str, str]) -> list[str]:
+    """Return the command of an nginx whose files are in a folder. Raises LocalError without an nginx."""
+    if not (program := found_nginx()):
+        raise LocalError("services stand behind nginx, which is not installed here: on Debian, apt install nginx-light")
+    file = folder / "nginx.conf"
+    file.write_text(filled(PROXY.read_text(), settings))
+    return [program, "-e", "stderr", "-p", str(folder), "-c", str(file), "-g", "daemon off;"]
+
+
+def container(name: str, image: str, variables: Iterable[str]) -> list[str]:
+    """Return the command that runs an image, to which the command's own variables of these names are passed on."""
+    passed = [word for variable in variables for word in ("--env", variable)]
+    return ["docker", "run", "--rm", "--name", name, *CONTAINER, *passed, f"tradepost/{image}:local"]
+
+
+def remove(name: str) -> None:
+    """Remove a container that is left."""
+    subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=True)

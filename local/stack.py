@@ -38,8 +38,7 @@ class Options:
 
     `deployed` names a stack that somebody deploys with `sam deploy`, to be run instead of the template. With `docker`,
     functions in containers reach the emulated AWS and PostgreSQL; with `services`, the API is answered by services
-    behind nginx. `record` is a file
-    that the calls of functions are noted in.
+    behind nginx, with both in containers. `record` is a file that the calls of functions are noted in.
     """
 
     port: int
@@ -87,7 +86,7 @@ class Stack:
         if not self._options.services:
             return await self._serving.open(resources, self._options.port)
         info = await self._serving.open(resources, 0)
-        services = Services(self._ground, deployment, self._state, log.write)
+        services = Services(self._ground, deployment, self._state, log.write, containers=self._options.docker)
         self._exit.push_async_callback(services.stop)
         return replace(info, url=await services.start(self._options.port))
 
