@@ -3,7 +3,7 @@
 #
 #   local/docker.sh engine   install (Debian's packages) and start an engine; as root
 #   local/docker.sh image    have the image that `sam local` runs python3.13 functions in
-#   local/docker.sh images   build those of containers/Dockerfile, as tradepost/lambda:local and so on
+#   local/docker.sh bases    have the images that containers/Dockerfile begins with
 #
 # Images come from their registry; where that is out of reach, stand-ins are made, as root: of Debian and its nginx, the
 # CPython 3.13 of this machine, and AWS's runtime client.
@@ -115,14 +115,7 @@ bases() {
   have "$(base NGINX)" nginx
 }
 
-images() {
-  bases
-  for target in lambda service proxy; do
-    docker build --quiet --file "$dockerfile" --target "$target" --tag "tradepost/$target:local" "$(dirname "$0")/.."
-  done
-}
-
 case ${1:-} in
-  engine | image | images) "$1" ;;
-  *) die "usage: local/docker.sh engine | image | images" ;;
+  engine | image | bases) "$1" ;;
+  *) die "usage: local/docker.sh engine | image | bases" ;;
 esac

@@ -56,7 +56,7 @@ SETTINGS = {"UserStore": "postgres"}
 class Services:
     """The three services and nginx, on a stack's ground. Every part registers its own end.
 
-    With `containers` each is a container of its image (`local/docker.sh images`).
+    With `containers` each is a container of its image, which `make containers` builds.
     """
 
     def __init__(self, ground: Ground, deployment: Deployment, state: State, log: LogSink, *, containers: bool) -> None:

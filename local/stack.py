@@ -38,7 +38,7 @@ class Options:
 
     `deployed` names a stack that somebody deploys with `sam deploy`, to be run instead of the template. With `docker`,
     functions in containers reach the emulated AWS and PostgreSQL; with `services`, the API is answered by services
-    behind nginx, with both in containers. `record` is a file that the calls of functions are noted in.
+    behind nginx, and with `docker` these run in containers. `record` is a file that calls of functions are noted in.
     """
 
     port: int
