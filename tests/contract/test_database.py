@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
@@ -26,6 +28,24 @@ def test_one_connection_is_used_again_and_again(another: Callable[..., Database]
     database = another()
 
     assert database.query("SELECT pg_backend_pid()") == database.query("SELECT pg_backend_pid()")
+
+
+def test_each_thread_has_a_connection_of_its_own_and_all_of_them_are_closed(another: Callable[..., Database]) -> None:
+    database, watching = another(), another()
+    together = Barrier(2)
+
+    def pid(_: int) -> int:
+        together.wait()
+        ((found,),) = database.query("SELECT pg_backend_pid()")
+        return int(found)
+
+    with ThreadPoolExecutor(2) as threads:
+        pids = [*threads.map(pid, range(2))]
+    database.close()
+
+    assert len(set(pids)) == 2
+    while watching.query("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", [pids]):
+        pass
 
 
 def test_a_connection_that_died_while_it_was_idle_is_replaced(

@@ -364,13 +364,13 @@ def test_a_sweep_does_not_look_at_orders_that_have_come_to_their_end(inventory: 
     inventory.execute("ANALYZE orders")
     store, later = PostgresDecisions(inventory), NOON + timedelta(hours=1)
     real = inventory.connection()
-    inventory._connection = explaining = Explaining(real)  # type: ignore[assignment] # passes everything on
+    inventory._own.connection = explaining = Explaining(real)  # type: ignore[assignment] # passes everything on
     try:
         with store.transaction() as tx:
             assert len(tx.lock_open_orders(NOON, later, 500)) == 4
         assert store.open_orders(later, 20).number == 4
     finally:
-        inventory._connection = real
+        inventory._own.connection = real
 
     assert explaining.plans.count("Index Scan using open_orders on orders") == 2
     assert "Seq Scan" not in explaining.plans
@@ -397,11 +397,11 @@ def cost(shop: Shop, inventory: Database) -> Callable[[Callable[[], Any]], int]:
 
     def count(work: Callable[[], Any]) -> int:
         real = inventory.connection()
-        inventory._connection = counting = Counting(real)  # type: ignore[assignment] # passes everything on
+        inventory._own.connection = counting = Counting(real)  # type: ignore[assignment] # passes everything on
         try:
             work()
         finally:
-            inventory._connection = real
+            inventory._own.connection = real
         return counting.statements
 
     return count

@@ -157,9 +157,10 @@ def test_the_death_of_the_emulated_aws_ends_the_stack_and_is_told(start: Start) 
     up = start()
     up.ready()
     words = [TRADEPOST, "logs", "--follow", "--state", up.state.folder]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as following:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as following:
+        assert following.stdout
+        assert following.stdout.readline()  # it follows
         up.end_part("ministack")
         refuses(up, "aws ended with status -9", "aws.log")
-        assert following.wait(10) == 0
-        assert following.stderr
-        assert following.stderr.read() == ""
+        assert following.communicate(timeout=10)[1] == ""
+        assert following.returncode == 0

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -172,3 +173,14 @@ def test_an_operator_reads_why_the_database_was_out_of_reach() -> None:
 
     assert "port 9 failed: Connection refused" in told(breaks)
     assert SECRET not in told(breaks)
+
+
+def test_each_thread_has_keys_of_its_own() -> None:
+    formatter = Formatter()
+    formatter.append_keys(request="mine")
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(formatter.append_keys, request="another's").result()
+        theirs = thread.submit(lambda: formatter.log_format["request"]).result()
+
+    assert (formatter.log_format["request"], theirs) == ("mine", "another's")

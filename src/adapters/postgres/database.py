@@ -37,8 +37,9 @@ class Server:
     password: str = field(repr=False)
 
 
-class _Own(threading.local):
-    """What each thread has of its own."""
+@dataclass
+class _Own:
+    """What a thread has of its own."""
 
     connection: Connection | None = None
     used_at: float = 0.0
@@ -58,13 +59,15 @@ class Database:
     sslmode: str
     next_server: Callable[[], Server | None] = lambda: None
     patience: int = CONNECT_TIMEOUT
-    _own: _Own = field(default_factory=_Own, repr=False)
+    _owned: dict[int, _Own] = field(default_factory=dict, repr=False)
 
     def connection(self) -> Connection:
         """Return a live connection in autocommit mode. Raises Unavailable."""
         own = self._own
         if own.connection is None or not self._alive(own.connection):
-            self.close()
+            if own.connection is not None:
+                own.connection.close()
+                own.connection = None
             own.connection = self._connect()
         own.used_at = time.monotonic()
         return own.connection
@@ -90,10 +93,16 @@ class Database:
         return self.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
-        """Close the thread's connection, if there is one; the next use opens another."""
-        if self._own.connection is not None:
-            self._own.connection.close()
-            self._own.connection = None
+        """Close the connections of all threads; the next use opens another."""
+        while self._owned:
+            _, own = self._owned.popitem()
+            if own.connection is not None:
+                own.connection.close()
+
+    @property
+    def _own(self) -> _Own:
+        """What this thread has; a thread that has ended leaves it to the next of its number."""
+        return self._owned.setdefault(threading.get_ident(), _Own())
 
     @contextmanager
     def _available(self) -> Iterator[None]:
