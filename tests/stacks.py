@@ -20,6 +20,14 @@ from tests.template import FILE
 FOLDER = FILE.parent / "stacks"
 NESTED = "AWS::CloudFormation::Stack"
 BUCKET = "templates"
+IMAGES = f"000000000000.dkr.ecr.{REGION}.amazonaws.com/tradepost"
+CONTAINERS = {
+    "ServiceImage": f"{IMAGES}/service:1",
+    "ProxyImage": f"{IMAGES}/proxy@sha256:{'0a' * 32}",
+    "UserStore": "postgres",
+    "NatGateways": "one",
+}
+"""What template.yaml is told to run the services in containers, too."""
 
 
 @cache

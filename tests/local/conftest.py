@@ -14,9 +14,18 @@ import pytest
 from local.model import Invocation, QueueSource, StreamSource
 from local.sources import QueuePoller, StreamPoller
 from local.sources.streams import Checkpoints
+from tests.cloud import Cloud
 from tests.local.emulated import Queue, Stream, client, make_queue, make_stream, running_ministack
 from tests.local.fake_aws import FakeKinesis, FakeSqs
 from tests.local.fake_function import FAILED, FakeFunction
+from tests.stacks import cloud
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """Return an emulated AWS that takes all our stacks."""
+    with cloud(tmp_path_factory.mktemp("aws")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,18 +10,12 @@ from botocore.exceptions import ClientError
 from local.deployment import custom_resources
 from local.template import translate
 from tests.cloud import REGION, Cloud
-from tests.stacks import FOLDER, cloud, deploy, outputs, resources, stack
+from tests.stacks import FOLDER, deploy, outputs, resources, stack
 from tests.template import FILE
 
 NESTED = ("Network", "Databases", "Proxies")
 PLACES = {"Orders": "CreateOrderFunction", "Users": "GetMeFunction"}
 """Functions that reach PostgreSQL, always and with users there."""
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud(tmp_path_factory.mktemp("aws")) as started:
-        yield started
 
 
 def deployed(aws: Cloud, **parameters: str) -> str:

@@ -8,14 +8,14 @@ that look into a mapping are false in MiniStack: the alarms of canaries are not 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from cfnlint.api import ManualArgs, lint
 
 from local.template import translate
 from tests.cloud import REGION, Cloud
-from tests.stacks import cloud, deploy, resources
+from tests.stacks import CONTAINERS, deploy, resources
 from tests.template import FILE, template
 
 pytestmark = pytest.mark.timeout(300)
@@ -24,20 +24,7 @@ ACCOUNT = "000000000000"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
 CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0a1b2c3d"
 IDENTITY = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/shop@shop.example"
-IMAGES = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tradepost"
-CONTAINERS = {
-    "ServiceImage": f"{IMAGES}/service:1",
-    "ProxyImage": f"{IMAGES}/proxy:1",
-    "UserStore": "postgres",
-    "NatGateways": "one",
-}
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:server-AbCdEf"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud(tmp_path_factory.mktemp("aws")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

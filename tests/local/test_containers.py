@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,34 +10,21 @@ from botocore.exceptions import ClientError
 
 from local.template import translate
 from tests.cloud import REGION, Cloud
-from tests.stacks import FOLDER, cloud, deploy, outputs, resources, stack
+from tests.stacks import CONTAINERS, FOLDER, deploy, outputs, resources, stack
 from tests.template import FILE
 
 pytestmark = pytest.mark.timeout(120)
 
-IMAGES = f"000000000000.dkr.ecr.{REGION}.amazonaws.com/shop"
-CHOICES = {
-    "ServiceImage": f"{IMAGES}/service:1.0",
-    "ProxyImage": f"{IMAGES}/proxy@sha256:{'0a' * 32}",
-    "UserStore": "postgres",
-    "NatGateways": "one",
-}
 SERVICES = ("Product", "User", "Inventory")
 KEY = {"sku": {"S": "TEA"}}
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud(tmp_path_factory.mktemp("aws")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def name(aws: Cloud) -> str:
     """Deploy it, but for what refuses calls without TLS, which the emulated AWS does not speak."""
-    template = translate(FILE, CHOICES, REGION)
+    template = translate(FILE, CONTAINERS, REGION)
     del template["Resources"]["QueuesByTlsAlone"]
-    return deploy(aws, template, FILE.parent, **CHOICES)
+    return deploy(aws, template, FILE.parent, **CONTAINERS)
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +124,8 @@ def test_who_starts_tasks_pulls_from_the_repositories_of_the_two_images(
     (pull,) = [one for one in policy["Statement"] if "ecr:BatchGetImage" in one["Action"]]
 
     assert pull["Resource"] == [
-        f"arn:aws:ecr:{REGION}:000000000000:repository/shop/service",
-        f"arn:aws:ecr:{REGION}:000000000000:repository/shop/proxy",
+        f"arn:aws:ecr:{REGION}:000000000000:repository/tradepost/service",
+        f"arn:aws:ecr:{REGION}:000000000000:repository/tradepost/proxy",
     ]
 
 

@@ -6,7 +6,6 @@ MiniStack knows no CodePipeline: tests/more_types.py stands in.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,19 +13,13 @@ from botocore.exceptions import ClientError
 
 from tests import buildspec
 from tests.cloud import Cloud
-from tests.stacks import FOLDER, cloud, deploy, outputs, resources, stack
+from tests.stacks import FOLDER, deploy, outputs, resources, stack
 
 GIVEN = {
     "ConnectionArn": "arn:aws:codeconnections:eu-west-1:000000000000:connection/any",
     "Repository": "owner/shop",
     "ApprovalEmail": "ops@example.com",
 }
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud(tmp_path_factory.mktemp("aws")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.cloud import Cloud
-from tests.stacks import FOLDER, cloud, deploy, described, outputs, resources, stack
+from tests.stacks import FOLDER, deploy, described, outputs, resources, stack
 
 NETWORK = {"Stage": "dev"}
 SERVICES = ("Product", "Inventory", "User")
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud(tmp_path_factory.mktemp("aws")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
