@@ -69,8 +69,9 @@ class Services:
 
     async def start(self, port: int) -> str:
         """Start all of them; return the URL of nginx. Raises LocalError; `stop` must be called either way."""
-        ports = {name: free_port() for name in self._served()}
-        await asyncio.gather(*(self._start(name, port) for name, port in ports.items()))
+        served = self._served()
+        ports = {name: free_port() for name in served}
+        await asyncio.gather(*(self._start(name, served[name], port) for name, port in ports.items()))
         chosen = port or free_port()
         settings = {
             "LISTEN": HOST,
@@ -97,8 +98,7 @@ class Services:
                     own += [functions[one.function], *([functions[one.authorizer.function]] if one.authorizer else [])]
         return found
 
-    async def _start(self, name: str, port: int) -> None:
-        functions = self._served()[name]
+    async def _start(self, name: str, functions: list[Function], port: int) -> None:
         environment = {key: value for one in functions for key, value in one.environment.items()}
         environment |= await asyncio.to_thread(self._secrets, environment)
         environment |= await asyncio.to_thread(self._role, name, functions)

@@ -25,6 +25,7 @@ from handlers.http.cors import cors
 from handlers.http.request import Request, front_door
 from handlers.http.routes import PUBLIC, ROUTES, SERVICES, answers, pattern
 from handlers.telemetry import logger
+from handlers.wiring import database as wiring
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -155,10 +156,8 @@ class Service:
 
     def _ready(self) -> dict[str, Any]:
         """Say whether requests can be answered: where the database does not, a request would only fail."""
-        from handlers.wiring.database import database  # noqa: PLC0415 - it reads variables that tests set late
-
         try:
-            database(self._name).query("SELECT 1")
+            wiring.database(self._name).query("SELECT 1")
         except TradepostError:
             logger.warning("not ready", exc_info=True)
             return _said(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")
