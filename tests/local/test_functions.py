@@ -1,6 +1,7 @@
 """Functions in real processes under awslambdaric: what Lambda promises to a handler and to its caller."""
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -485,6 +486,7 @@ def children() -> set[psutil.Process]:
 
 async def test_stop_before_a_worker_has_started(bench: Bench) -> None:
     """Whatever the start has come to, the caller gets an answer, and no process or open file remains."""
+    gc.collect()  # what other tests have left, which would be closed in between
     files, others = psutil.Process().num_fds(), children()
     for turns in range(20):  # of the event loop
         bench.open(COUNTING)
@@ -497,7 +499,7 @@ async def test_stop_before_a_worker_has_started(bench: Bench) -> None:
             await call
     await until(lambda: all(gone(child.pid) for child in children() - others))
 
-    await until(lambda: psutil.Process().num_fds() == files)
+    await until(lambda: psutil.Process().num_fds() <= files)
 
 
 async def test_stop_leaves_nothing_behind(bench: Bench) -> None:
