@@ -73,14 +73,9 @@ class Services:
         ports = {name: free_port() for name in served}
         await asyncio.gather(*(self._start(name, served[name], port) for name, port in ports.items()))
         chosen = port or free_port()
-        settings = {
-            "LISTEN": HOST,
-            "PORT": str(chosen),
-            "TRUSTED": f"{HOST}/32",
-            **{variable: f"server {HOST}:{ports[name]};" for variable, name in UPSTREAMS.items()},
-        }
-        command = functools.partial(proxy, self._state.tmp, settings)
-        await self._child("nginx", "proxy", command, settings, chosen, signal.SIGQUIT, self._state.tmp)
+        variables = settings(chosen, {name: [own] for name, own in ports.items()})
+        command = functools.partial(proxy, self._state.tmp, variables)
+        await self._child("nginx", "proxy", command, variables, chosen, signal.SIGQUIT, self._state.tmp)
         return f"http://{HOST}:{chosen}"
 
     async def stop(self) -> None:
@@ -177,9 +172,20 @@ UPSTREAMS = {"PRODUCT": "product", "USERS": "user", "INVENTORY": "inventory"}
 """The variables of the proxy's settings that name the servers of each service."""
 
 
-def filled(template: str, settings: Mapping[str, Any]) -> str:
+def settings(port: int, servers: Mapping[str, Iterable[int]]) -> dict[str, str]:
+    """Return the variables of the proxy's settings on this machine, with the ports of each service's servers."""
+    upstreams = {name: " ".join(f"server {HOST}:{one} max_fails=0;" for one in own) for name, own in servers.items()}
+    return {
+        "LISTEN": HOST,
+        "PORT": str(port),
+        "TRUSTED": f"{HOST}/32",
+        **{variable: upstreams[name] for variable, name in UPSTREAMS.items()},
+    }
+
+
+def filled(template: str, variables: Mapping[str, Any]) -> str:
     """Put ${NAME} in place, as envsubst does, and leave nginx's own $variables as they are."""
-    return string.Template(template.replace("$", "$$").replace("$${", "${")).substitute(settings)
+    return string.Template(template.replace("$", "$$").replace("$${", "${")).substitute(variables)
 
 
 def server() -> list[str]:
@@ -192,12 +198,12 @@ def address(port: int) -> dict[str, str]:
     return {"GRANIAN_HOST": HOST, "GRANIAN_PORT": str(port)}
 
 
-def proxy(folder: Path, settings: Mapping[str, str]) -> list[str]:
+def proxy(folder: Path, variables: Mapping[str, str]) -> list[str]:
     """Return the command of an nginx whose files are in a folder. Raises LocalError without an nginx."""
     if not (program := found_nginx()):
         raise LocalError("services stand behind nginx, which is not installed here: on Debian, apt install nginx-light")
     file = folder / "nginx.conf"
-    file.write_text(filled(PROXY.read_text(), settings))
+    file.write_text(filled(PROXY.read_text(), variables))
     return [program, "-e", "stderr", "-p", str(folder), "-c", str(file), "-g", "daemon off;"]
 
 

@@ -140,11 +140,9 @@ def pair(command: Command, server: Server, folder: Path) -> Iterator[tuple[Part,
         for port in (free_port(), free_port()):
             variables = {**environment, **services.address(port)}
             servers.append(started("product", "service", port, variables, signal.SIGTERM))
-        both = " ".join(f"server {HOST}:{one.port} max_fails=0;" for one in servers)
-        port = free_port()
-        settings = {"LISTEN": HOST, "PORT": str(port), "TRUSTED": f"{HOST}/32"}
-        settings |= dict.fromkeys(services.UPSTREAMS, both)
-        yield started("proxy", "proxy", port, settings, signal.SIGQUIT), servers
+        port, both = free_port(), [one.port for one in servers]
+        variables = services.settings(port, dict.fromkeys(services.UPSTREAMS.values(), both))
+        yield started("proxy", "proxy", port, variables, signal.SIGQUIT), servers
 
 
 def _end(part: Part) -> None:
