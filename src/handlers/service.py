@@ -107,6 +107,7 @@ class Service:
         self._name = name
         self._routes = Routes(name)
         self._authorize: Handler = importlib.import_module("handlers.authorizer").handler
+        self._unseen = wiring.databases()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -155,9 +156,14 @@ class Service:
         return _said(HTTPStatus.OK, "alive")
 
     def _ready(self) -> dict[str, Any]:
-        """Say whether requests can be answered: where the database does not, a request would only fail."""
+        """Say whether each database has answered once: a task that is told the wrong password takes no requests.
+
+        Who has answered is not asked again: another task would do no better in its outage, and Aurora never paused.
+        """
         try:
-            wiring.database(self._name).query("SELECT 1")
+            for name in [*self._unseen]:
+                wiring.database(name).query("SELECT 1")
+                self._unseen.discard(name)
         except TradepostError:
             logger.warning("not ready", exc_info=True)
             return _said(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 
@@ -162,6 +162,34 @@ def test_a_server_that_is_down_is_unavailable(postgres_server: Server, another: 
 
     with pytest.raises(Unavailable):
         another(server=lambda: replace(postgres_server, port=port)).connection()
+
+
+def test_one_thread_waits_for_a_server_that_is_down_and_the_others_do_not(
+    postgres_server: Server, another: Callable[..., Database]
+) -> None:
+    servers = [replace(postgres_server, port=free_port())] * 4
+    waits, ends = Event(), Event()
+
+    def server() -> Server:
+        if len(servers) == 2:
+            waits.set()
+            ends.wait()
+        return servers.pop() if servers else postgres_server
+
+    database = another(server=server)
+    with pytest.raises(Unavailable):
+        database.query("SELECT 1")
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(database.query, "SELECT 1")
+        waits.wait()
+        with pytest.raises(Unavailable):
+            database.query("SELECT 1")
+        assert len(servers) == 2, "who does not wait asks for nothing"
+        ends.set()
+        with pytest.raises(Unavailable):
+            waiting.result()
+    assert database.query("SELECT 1") == [(1,)]
 
 
 def test_a_password_is_not_shown() -> None:

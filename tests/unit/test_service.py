@@ -175,22 +175,47 @@ def test_a_body_that_is_no_text_is_in_base64(events: list[dict[str, Any]]) -> No
     assert [(one["body"], one["isBase64Encoded"]) for one in events] == [("/w==", True), ("e30=", True)]
 
 
-def test_alive_is_not_ready(events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the databases that do not answer, of the two that a service has; who is asked leaves ASKED."""
+    ASKED.clear()
+    names = {"inventory", "product"}
+    for name in names:
+        monkeypatch.setenv(f"{name.upper()}_SECRET_ARN", "arn")
 
-    class Database:
-        def query(self, _: str) -> None:
-            if len(asked) > 1:
+    def found(name: str) -> Any:
+        def query(_: str) -> None:
+            ASKED.append(name)
+            if name in names:
                 raise Unavailable("away")
 
-    def found(name: str) -> Database:
-        asked.append(name)
-        return Database()
+        return SimpleNamespace(query=query)
 
     monkeypatch.setattr(database, "database", found)
-    app = Service("inventory")
+    return names
 
-    assert Answer(app, "GET", "/-/alive").status == "200 OK"
-    assert [Answer(app, "GET", "/-/ready").status for _ in range(2)] == ["200 OK", "503 Service Unavailable"]
-    assert asked == ["inventory", "inventory"]
+
+ASKED: list[str] = []
+
+
+def test_who_lives_is_ready_when_each_of_its_databases_has_answered(
+    events: list[dict[str, Any]], away: set[str]
+) -> None:
+    app = Service("inventory")
+    found = []
+    for answers_now in ("", "inventory", "product"):
+        away.discard(answers_now)
+        found.append([Answer(app, "GET", path).status[:3] for path in ("/-/alive", "/-/ready")])
+
+    assert found == [["200", "503"], ["200", "503"], ["200", "200"]]
     assert events == []
+
+
+def test_who_was_ready_stays_so_and_asks_no_database_again(events: list[dict[str, Any]], away: set[str]) -> None:
+    app = Service("inventory")
+    away.clear()
+    Answer(app, "GET", "/-/ready")
+    away |= {"inventory", "product"}
+
+    assert Answer(app, "GET", "/-/ready").status == "200 OK"
+    assert sorted(ASKED) == ["inventory", "product"]

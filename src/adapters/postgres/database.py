@@ -49,6 +49,9 @@ class _Own:
 class Database:
     """One logical database over one connection for each thread: a worker's share of the server.
 
+    While no server answers, one thread waits for it, and the others are told so at once: they are left for requests
+    that need no database, and for whoever asks whether the process lives.
+
     `server` fetches the credentials. When they are refused, `next_server` fetches those of a rotation under way, if
     there is one; otherwise `server` is called again. `patience` is seconds per try. No prepared statements and no
     start-up options, which RDS Proxy would pin or refuse.
@@ -60,6 +63,8 @@ class Database:
     next_server: Callable[[], Server | None] = lambda: None
     patience: int = CONNECT_TIMEOUT
     _owned: dict[int, _Own] = field(default_factory=dict, repr=False)
+    _is_away: bool = field(default=False, repr=False)
+    _waiting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def connection(self) -> Connection:
         """Return a live connection in autocommit mode. Raises Unavailable."""
@@ -68,7 +73,7 @@ class Database:
             if own.connection is not None:
                 own.connection.close()
                 own.connection = None
-            own.connection = self._connect()
+            own.connection = self._wait() if self._is_away else self._connect()
         own.used_at = time.monotonic()
         return own.connection
 
@@ -122,7 +127,24 @@ class Database:
             return False
         return True
 
+    def _wait(self) -> Connection:
+        if not self._waiting.acquire(blocking=False):
+            raise Unavailable(f"the database {self.name} has not answered")
+        try:
+            return self._connect()
+        finally:
+            self._waiting.release()
+
     def _connect(self) -> Connection:
+        try:
+            connection = self._sign_in()
+        except Unavailable:
+            self._is_away = True
+            raise
+        self._is_away = False
+        return connection
+
+    def _sign_in(self) -> Connection:
         try:
             return self._login(self.server())
         except psycopg.OperationalError as refused:

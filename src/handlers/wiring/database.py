@@ -28,6 +28,11 @@ def database(name: str) -> Database:
     return Database(name, secret.current, sslmode, secret.pending)
 
 
+def databases() -> set[str]:
+    """Return the names of the databases that this process is told the secrets of."""
+    return {one.removesuffix("_SECRET_ARN").lower() for one in os.environ if one.endswith("_SECRET_ARN")}
+
+
 def secret_of(name: str, proxy: str | None = None) -> ServerSecret:
     """Return the secret of a service, by the name of its database, or of who owns it ("product_master")."""
     return ServerSecret(client("secretsmanager"), os.environ[f"{name.upper()}_SECRET_ARN"], proxy)
