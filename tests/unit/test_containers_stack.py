@@ -306,20 +306,73 @@ def test_a_service_grows_to_four_and_a_deployment_that_fails_is_taken_back(servi
     assert "DesiredCount" not in own, "a deployment would undo what scaling has done"
 
 
-def test_each_alarm_has_its_part_of_the_runbook_and_is_told_to_the_same_topic() -> None:
-    alarms = of_type("containers", "AWS::CloudWatch::Alarm")
-    part = (ROOT / "docs/runbook.md").read_text("utf-8").split("\n## Alarms of the containers\n")[1].split("\n## ")[0]
+ALARMS = of_type("containers", "AWS::CloudWatch::Alarm")
+RUNBOOK = (ROOT / "docs/runbook.md").read_text("utf-8").split("\n## Alarms of the containers\n")[1].split("\n## ")[0]
 
-    assert re.findall(r"^### (.+)$", part, re.MULTILINE) == ["Product busy", "User busy", "Inventory busy"]
-    assert list(alarms) == ["ProductBusy", "UserBusy", "InventoryBusy"]
-    for name, alarm in alarms.items():
-        service = name.removesuffix("Busy")
-        assert alarm["AlarmName"] == {"Fn::Sub": f"${{Service}}-{name}"}, "the topic's policy knows no other"
-        assert alarm["AlarmDescription"]["Fn::Sub"].endswith(f". ${{RunbookUrl}}#{service.lower()}-busy")
-        assert (alarm["Threshold"], alarm["Period"] * alarm["EvaluationPeriods"]) == (70, 120)
-        assert {"Name": "ServiceName", "Value": {"Fn::GetAtt": [f"{service}Service", "Name"]}} in alarm["Dimensions"]
+
+def test_each_alarm_has_its_part_of_the_runbook_and_the_reverse() -> None:
+    titles = re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)
+
+    assert [title.title().replace(" ", "") for title in titles] == list(ALARMS)
+    for part in RUNBOOK.split("\n### ")[1:]:
+        assert re.findall(r"^\*\*(.+?):\*\*", part, re.MULTILINE) == ["Means", "First look", "Fix"], part
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_links_to_its_part_and_is_told_to_the_topic_of_all(name: str) -> None:
+    alarm = ALARMS[name]
+    anchor = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+    assert alarm["AlarmName"] == {"Fn::Sub": f"${{Service}}-{name}"}, "the topic's policy knows no other"
+    assert re.fullmatch(rf"[A-Z][^$]{{30,}}\. \$\{{RunbookUrl\}}#{anchor}", alarm["AlarmDescription"]["Fn::Sub"])
+    assert alarm["TreatMissingData"], "said for each, after some thought"
+    assert (
+        alarm["AlarmActions"]
+        == alarm["OKActions"]
+        == {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+    )
     assert PARAMETERS["AlarmTopicArn"] == {
         "Fn::If": ["Mails", {"Fn::GetAtt": ["Observe", "Outputs.AlarmTopicArn"]}, ""]
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_whose_processors_are_busy_for_two_minutes_is_told_of(service: str) -> None:
+    alarm = ALARMS[f"{service.title()}Busy"]
+
+    assert (alarm["Threshold"], alarm["Period"] * alarm["EvaluationPeriods"]) == (70, 120)
+    assert {"Name": "ServiceName", "Value": {"Fn::GetAtt": [f"{service.title()}Service", "Name"]}} in alarm[
+        "Dimensions"
+    ]
+
+
+def measured(name: str) -> dict[str, tuple[str, set[str]]]:
+    """Return metric and resources of each part of an alarm's sum, by its name there."""
+    return {
+        one["Id"]: (
+            one["MetricStat"]["Metric"]["MetricName"],
+            {each["Value"]["Fn::GetAtt"][0] for each in one["MetricStat"]["Metric"]["Dimensions"]},
+        )
+        for one in ALARMS[name]["Metrics"]
+        if "MetricStat" in one
+    }
+
+
+def test_failing_calls_are_those_of_tasks_and_of_the_load_balancer_itself() -> None:
+    """Which tells no zeros, and counts no call that it finds no task for: sums do without either."""
+    (used,) = [one["Expression"] for one in ALARMS["ServicesFail"]["Metrics"] if "Expression" in one]
+
+    assert measured("ServicesFail") == {
+        "theirs": ("HTTPCode_Target_5XX_Count", {"LoadBalancer"}),
+        "own": ("HTTPCode_ELB_5XX_Count", {"LoadBalancer"}),
+        "calls": ("RequestCount", {"LoadBalancer"}),
+    }
+    assert used == "IF(SUM([theirs, own]) >= 5, 100 * SUM([theirs, own]) / SUM([calls, own]), 0)"
+
+
+def test_tasks_of_every_service_are_watched() -> None:
+    assert measured("TasksUnhealthy") == {
+        service: ("UnHealthyHostCount", {f"{service.title()}Targets", "LoadBalancer"}) for service in SERVICES
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from domain.orders.order import Reason
-from tests.stacks import stack
+from tests.stacks import of_type, stack
 from tests.template import functions, handlers, template
 
 ROOT = Path(__file__).parents[2]
@@ -59,12 +59,12 @@ def alarmed() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def widgets() -> list[dict[str, Any]]:
-    """Return the dashboard's widgets where a database was made; references stay as they are."""
+    """Return the dashboard's widgets where a database was made, and containers run; references stay as they are."""
     text, names = OBSERVE["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name, condition in names.items():
         inner, own = condition["Fn::If"][1]["Fn::Sub"]
         for each, choice in own.items():
-            first = choice["Fn::If"][1]
+            first = choice.get("Fn::If", [None, choice])[1]
             inner = inner.replace(f"${{{each}}}", first.get("Fn::Sub", "") if isinstance(first, dict) else first)
         text = text.replace(f"${{{name}}}", inner)
     found: list[dict[str, Any]] = json.loads(text)["widgets"]
@@ -133,6 +133,21 @@ def test_the_dashboard_begins_with_the_state_of_every_alarm() -> None:
     } == set(ALARMS)
 
 
+def test_where_containers_run_the_dashboard_ends_with_the_state_of_their_alarms_and_what_they_measure() -> None:
+    """By their names, as the stack of containers is made after this one, whose topic it is told."""
+    states, *graphs = [one for one in widgets() if "annotations" in one["properties"] or one["y"] > 30]
+    prefix = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${Service}-"
+    alarms = {f"{prefix}{name}" for name in of_type("containers", "AWS::CloudWatch::Alarm")}
+
+    assert set(states["properties"]["alarms"]) == alarms
+    assert len(graphs) == 3
+    for one in graphs:
+        (alarm,) = one["properties"]["annotations"]["alarms"]
+        assert alarm in alarms
+    (row,) = {one["y"] for one in (states, *graphs)}
+    assert row == max(one["y"] + one["height"] for one in widgets() if one["y"] != row)
+
+
 def test_what_alarms_and_dashboard_read_is_told_by_somebody() -> None:
     for namespace, name, _ in [*alarmed(), *shown()]:
         assert name in (emitted() if namespace == OURS else AWS_METRICS[namespace]), name
@@ -184,6 +199,7 @@ def test_the_template_names_what_is_watched_by_the_names_that_it_has_there() -> 
     assert observe["TemplateURL"] == "stacks/observe.yaml"
     assert needed <= given.keys() <= OBSERVE["Parameters"].keys()
     assert (given.pop("Service"), given.pop("ApiId")) == ({"Ref": "AWS::StackName"}, {"Ref": "Api"})
+    assert given.pop("Containers") == {"Fn::If": ["RunsContainers", "yes", "no"]}
     for service in ("Product", "Inventory", "User"):
         condition, server, none = given.pop(f"{service}Database")["Fn::If"]
         assert condition == ("MakesDatabase" if service == "Inventory" else "HasThreeServers")
