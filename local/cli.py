@@ -168,7 +168,7 @@ def _event(file: Path | None) -> bytes:
 @app.command()
 @plain_errors
 def logs(
-    function: Annotated[str | None, typer.Argument(help="One function only.")] = None,
+    function: Annotated[str | None, typer.Argument(help="One function or service only.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     last: Annotated[
         int | None,
@@ -186,7 +186,7 @@ def logs(
         folder.read()
     if not _runs(folder):
         typer.echo("tradepost: no stack runs; this is the log of the last one", err=True)
-    elif function not in (None, PLATFORM):
+    elif function not in (None, PLATFORM) and not any(entries(path, function, follow=False, running=bool)):
         asking.check_known(folder.read(), function)
     first = FOLLOWED if follow and last is None else last
     for entry in entries(path, function, last=first, follow=follow, running=lambda: _runs(folder)):

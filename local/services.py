@@ -160,7 +160,10 @@ class Services:
             )
         self._exit.callback(output.close)
         self._exit.push_async_callback(child.stop, gently, 10)
-        await child.listening(port)
+        try:
+            await child.listening(port)
+        except LocalError as error:
+            raise LocalError(f"{name} does not start (see {self._state.log / 'functions.log'})") from error
 
 
 def found_nginx() -> str | None:

@@ -21,6 +21,13 @@ NUMBERS = {
 """What each may be: an hour ends the longest test."""
 _BY_NGINX = ("test_replacing.py", "test_services.py")
 _BY_SAM = ("test_sam_deploy.py", "test_sam_guided.py")
+_OF_FUNCTIONS = (
+    "test_privileges.py",  # roles of functions; services have others (stacks/containers.yaml)
+    "dynamodb",  # services keep people in PostgreSQL
+    "::test_changed_code_answers_the_next_request",  # services read their code when they start
+    "::test_a_worker_that_dies_before_its_answer_is_kept_has_made_the_one_order",  # it dies of changed code
+)
+"""What stands in the ids of end-to-end tests that services cannot pass."""
 
 
 def asked(name: str) -> str | None:
@@ -45,6 +52,11 @@ def services() -> bool:
     return asked("FRONT") == "services"
 
 
+def of_functions(test: str) -> bool:
+    """Say whether an end-to-end test is not for what is to answer, since it is of functions, and that is services."""
+    return services() and any(one in test for one in _OF_FUNCTIONS)
+
+
 def left_out() -> Sequence[str]:
     """Return the end-to-end tests of `make sam-deploy-local`, which take minutes, and those that want nginx."""
     return [*(() if asked("SAM") else _BY_SAM), *(() if found_nginx() else _BY_NGINX)]
@@ -54,6 +66,10 @@ def check() -> None:
     """See that all that is asked for can be done. Raises LocalError."""
     for name in NUMBERS:
         number(name, 0)
+    if asked("FRONT") not in {None, "services"}:
+        raise LocalError(f"FRONT is services or not set, not {asked('FRONT')}")
+    if services() and not found_nginx():
+        raise LocalError("services stand behind nginx, which is not installed here: on Debian, apt install nginx-light")
     if (invoices := file()) and not read_sales(invoices).orders:
         raise LocalError(f"{invoices} has no invoice that could be placed as an order")
 

@@ -46,7 +46,9 @@ def pytest_report_header() -> str:
     also = "" if DYNAMODB_LOCAL.exists() else " (`make dynamodb-local` adds Amazon's own)"
     nginx = found_nginx() or "NOT HERE: no test of the services behind it (on Debian, apt install nginx-light)"
     containers = "not here: `make sam-local` runs every function in one, and needs a Docker engine"
-    return f"dynamodb: {', '.join(DYNAMODBS)}{also}\nsales: {sales}\nnginx: {nginx}\ncontainers: {containers}"
+    front = "services behind nginx, without tests of functions (tests/asked.py)" if asked.services() else "functions"
+    lines = (f"dynamodb: {', '.join(DYNAMODBS)}{also}", f"sales: {sales}", f"nginx: {nginx}", f"front door: {front}")
+    return "\n".join([*lines, f"containers: {containers}"])
 
 
 @pytest.fixture(scope="session")

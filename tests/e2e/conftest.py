@@ -21,6 +21,14 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, end_at_once)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is of functions where services answer."""
+    here = Path(__file__).parent
+    left_out = [one for one in items if one.path.parent == here and asked.of_functions(one.nodeid)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [one for one in items if one not in left_out]
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Up]:
     """Run the stack; afterwards nothing of it may be left, and no secret may stand in its log."""

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import psutil
 
+from handlers.http.routes import ROUTES, SERVICES, answers
 from local.state import StackInfo, State
 from tests import asked
 from tests.privileges.session import FOLDER
@@ -49,6 +50,14 @@ def tradepost(*words: str, state: Path | None = None, stdin: str = "") -> subpro
     return subprocess.run(
         [TRADEPOST, *words, *where], cwd="/", input=stdin, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def logged_as(function: str) -> str:
+    """Return under which name it is logged what a function of the API says: behind nginx, under its service's."""
+    if not asked.services():
+        return f"{function}Function"
+    path = next((path for _, path, module in ROUTES if module.title().replace("_", "") == function), "/")
+    return next(one for one in SERVICES if answers(one, path))
 
 
 @contextmanager
@@ -91,7 +100,7 @@ class Up:
         words = [TRADEPOST, "up", "--port", str(port), "--state", self.state.folder, *options]
         if asked.services():
             words += ["--services"]
-        elif recorded:
+        if recorded:
             words += ["--record", self.record]
         environment = {**os.environ, "TMPDIR": str(self._tmp)}
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from handlers.http.routes import ROUTES
-from tests.e2e.running import eventually
+from tests.e2e.running import eventually, logged_as
 from tests.e2e.shop import Http, Person, Shop, problem
 
 pytestmark = pytest.mark.xdist_group("e2e")
@@ -128,11 +128,12 @@ def test_the_id_of_an_answer_is_on_every_line_that_was_written_for_it(shop: Shop
     ]
     forbidden = Http(shop.info.url, "x.y.z")("GET", "/user/me")
     ids = {answer.headers["X-Request-Id"] for answer in answers} | {forbidden.headers["apigw-requestid"]}
-    functions = {f"{name}Function" for name in ("GetItem", "CreateOrder", "ListInventory", "LoginUser", "NotFound")}
+    functions = ("GetItem", "CreateOrder", "ListInventory", "LoginUser", "NotFound", "Authorizer")
+    names = {logged_as(one) for one in functions}
 
     def lines() -> list[str]:
         entries = map(json.loads, Path(shop.info.log).read_text().splitlines()[written:])
-        own = [one["line"] for one in entries if one["function"] in {*functions, "AuthorizerFunction"}]
+        own = [one["line"] for one in entries if one["function"] in names]
         return [line for line in own if not line.startswith(PLATFORM)]
 
     eventually(lambda: all(any(one in line for line in lines()) for one in ids), why=lambda: (ids, lines()))

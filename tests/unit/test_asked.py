@@ -12,7 +12,7 @@ EXCERPT = ROOT / "local" / "data" / "online-retail-excerpt.csv"
 
 @pytest.fixture(autouse=True)
 def _nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*asked.NUMBERS, "FILE"):
+    for name in (*asked.NUMBERS, "FILE", "FRONT"):
         monkeypatch.delenv(f"TRADEPOST_{name}", raising=False)
 
 
@@ -51,4 +51,17 @@ def test_a_number_that_cannot_be_is_refused_by_its_name(monkeypatch: pytest.Monk
 def test_a_file_that_cannot_be_replayed_is_refused(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     monkeypatch.setenv("TRADEPOST_FILE", str(ROOT / file))
     with pytest.raises(LocalError, match=file):
+        asked.check()
+
+
+def test_another_front_than_functions_or_services_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEPOST_FRONT", "service")
+    with pytest.raises(LocalError, match="FRONT is services or not set, not service"):
+        asked.check()
+
+
+def test_services_are_refused_where_no_nginx_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEPOST_FRONT", "services")
+    monkeypatch.setattr("tests.asked.found_nginx", lambda: None)
+    with pytest.raises(LocalError, match="nginx"):
         asked.check()
