@@ -50,6 +50,13 @@ def test_who_comes_past_the_edge_is_refused_everywhere(invoke: Any, module: str)
     assert "value" not in answer["body"]
 
 
+def test_who_watches_the_api_past_its_edge_is_answered_and_no_secret_is_asked_for(invoke: Any, rewire: Rewire) -> None:
+    """In a service as in a function, whose variables are the same."""
+    rewire(ORIGIN_SECRET_ID="arn:of:none", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+    assert invoke("health", http("health"))["statusCode"] == 200
+
+
 @pytest.mark.usefixtures("edge")
 @pytest.mark.parametrize("headers", [NEWEST, PREVIOUS])
 def test_who_comes_through_it_is_answered_with_either_value(

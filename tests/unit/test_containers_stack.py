@@ -145,7 +145,6 @@ def told(service: str) -> dict[str, Any]:
     found = dict(common)
     for one in [*served(service), functions()["AuthorizerFunction"]]:
         found |= {name: chosen(value) for name, value in one.get("Environment", {}).get("Variables", {}).items()}
-    found["ORIGIN_SECRET_ID"] = common["ORIGIN_SECRET_ID"]  # /health alone is a function that does without
     own = {f"{name.removesuffix('_SECRET_ARN')}_PROXY_HOST" for name in found if name.endswith("_SECRET_ARN")}
     return {name: value for name, value in found.items() if not name.endswith("_PROXY_HOST") or name in own}
 

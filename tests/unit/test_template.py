@@ -359,7 +359,6 @@ def test_whoever_answers_calls_may_read_what_the_edge_sends_but_for_the_health_c
         "Ref": "OriginSecretArn"
     }
     assert template()["Parameters"]["OriginSecretArn"]["Default"] == ""
-    assert functions()["HealthFunction"]["Environment"] == {"Variables": {"ORIGIN_SECRET_ID": ""}}
 
 
 def test_an_invitation_gives_way_when_its_first_password_has_ended() -> None:

@@ -17,11 +17,19 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def endpoint(answer: Callable[[Request], Response]) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
+Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
+
+
+def endpoint(answer: Callable[[Request], Response]) -> Handler:
+    """Return a Lambda handler that answers those who come through the edge, where a deployment has one."""
+    return open_endpoint(lambda request: answer(admitted(request)))
+
+
+def open_endpoint(answer: Callable[[Request], Response]) -> Handler:
     """Return a Lambda handler that answers with `answer`, and with a problem document when it raises.
 
-    Every request leaves one log line with its id, route and status; an unexpected error and an outage also
-    their traceback.
+    It also answers who watches the API past its edge. Every request leaves one log line with its id, route and
+    status; an unexpected error and an outage also their traceback.
     """
 
     @logger.inject_lambda_context(clear_state=True)
@@ -37,7 +45,7 @@ def endpoint(answer: Callable[[Request], Response]) -> Callable[[dict[str, Any],
 
 def _answer(answer: Callable[[Request], Response], request: Request) -> Response:
     try:
-        return answer(admitted(request))
+        return answer(request)
     except TradepostError as error:
         if isinstance(error, Unavailable):
             logger.warning("unavailable", exc_info=True)
