@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import os
 import threading
 import traceback
 from collections.abc import Collection, Iterator
@@ -9,6 +12,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+RESERVED = {*vars(logging.makeLogRecord({})), "asctime", "message"}
+"""What logging itself puts into a record; the rest is what somebody gave with the message."""
 QUOTING = {"botocore", "psycopg", "pydantic_core"}
 """Libraries whose errors quote what they were given: passwords, codes, the values of a row."""
 PLACES = ("connection", "endpoint")
@@ -24,7 +29,10 @@ class Formatter(LambdaPowertoolsFormatter):
 
     def __init__(self) -> None:
         self._own = threading.local()
-        super().__init__(serialize_stacktrace=False, use_rfc3339=True, utc=True)
+        super().__init__(use_rfc3339=True, utc=True)
+        self._encode = json.JSONEncoder(
+            default=str, ensure_ascii=False, check_circular=False, separators=(",", ":")
+        ).encode
         self._first = {**self.log_format}
 
     @property
@@ -38,6 +46,26 @@ class Formatter(LambdaPowertoolsFormatter):
     @log_format.setter
     def log_format(self, keys: dict[str, Any]) -> None:
         self._own.keys = keys
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record's line, as Powertools' formatter has it, which takes three times as long.
+
+        A message that is JSON stays a text.
+        """
+        line = {
+            **self.log_format,
+            "level": record.levelname,
+            "location": f"{record.funcName}:{record.lineno}",
+            "message": record.getMessage() if record.args else record.msg,
+            "timestamp": self.formatTime(record),
+            **{name: value for name, value in vars(record).items() if name not in RESERVED},
+        }
+        if trace := os.environ.get("_X_AMZN_TRACE_ID"):
+            line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = self.formatException(record.exc_info)
+            line["exception_name"] = record.exc_info[0].__name__
+        return self._encode({name: value for name, value in line.items() if value is not None})
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name for it
         """Return the traceback of an exception and of what it came from, as Python writes it."""

@@ -8,11 +8,12 @@ alone reaches this, refuses what is too large or too slow, and says in X-Real-IP
 from __future__ import annotations
 
 import base64
+import gc
 import importlib
 import os
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -195,7 +196,7 @@ def _event(
                 "sourceIp": headers.get("x-real-ip") or environ.get("REMOTE_ADDR", ""),
                 "userAgent": headers.get("user-agent", ""),
             },
-            "requestId": uuid.uuid4().hex,
+            "requestId": secrets.token_hex(16),
             "routeKey": route,
             "stage": "$default",
         },
@@ -256,4 +257,6 @@ def _said(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = 
 
 def app() -> Service:
     """Return the application of the service that the variable SERVICE names; servers call it when they start."""
-    return Service(os.environ.get("SERVICE", ""))
+    service = Service(os.environ.get("SERVICE", ""))
+    gc.freeze()  # what is loaded by now stays, and need not be looked through again
+    return service

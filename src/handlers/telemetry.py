@@ -16,6 +16,7 @@ LIBRARIES = ("adapters", "aws_lambda_powertools", "boto3", "botocore", "psycopg"
 IDS = ("correlation_id", "function_request_id")
 
 logging.captureWarnings(capture=True)
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of them
 for _name in LIBRARIES:
     _library = logging.getLogger(_name)
     _library.handlers = [logger.registered_handler]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 from pydantic import ValidationError
 
@@ -69,6 +71,41 @@ def test_every_line_of_a_request_carries_its_ids_whoever_writes_it() -> None:
     assert {line["function_request_id"] for line in lines} == {"invocation-1"}
     assert all(RFC3339.fullmatch(line["timestamp"]) for line in lines if "_aws" not in line)
     assert any("careful" in line.get("message", "") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("message", "values", "more"),
+    [
+        ("answered", (), {"route": "GET /items", "status": 200, "none": None}),
+        ("%s of %s", ("one", "two"), {}),
+        ({"a": {"b": 1}}, (), {}),
+        ("Tür", (), {"what": {1: Path("x")}}),
+    ],
+)
+def test_lines_are_as_powertools_writes_them(
+    monkeypatch: pytest.MonkeyPatch, message: object, values: tuple[str, ...], more: dict[str, object]
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8")
+    theirs = LambdaPowertoolsFormatter(serialize_stacktrace=False, use_rfc3339=True, utc=True)
+    ours = Formatter()
+    for one in (theirs, ours):
+        one.append_keys(service="tradepost", correlation_id="request-1", cold_start=None)
+    error = LookupError("missing")
+    for info in (None, (LookupError, error, None)):
+        record = logging.makeLogRecord(
+            {
+                "levelname": "INFO",
+                "lineno": 7,
+                "funcName": "f",
+                "msg": message,
+                "args": values,
+                "exc_info": info,
+                **more,
+            }
+        )
+        told = {"exception": ours.formatException(info)} if info else {}
+
+        assert json.loads(ours.format(record)) == json.loads(theirs.format(record)) | told
 
 
 SECRET = "Correct-horse-7"

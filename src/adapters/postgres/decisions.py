@@ -96,7 +96,9 @@ class PostgresDecisions:
 
     def levels_of(self, skus: Collection[str]) -> Sequence[StockLevel]:
         """Return the levels of those skus that have one, in order of sku."""
-        rows = self._database.query(f"SELECT {LEVEL} FROM product_info WHERE sku = ANY(%s) ORDER BY sku", [list(skus)])
+        rows = self._database.query(
+            f"SELECT {LEVEL} FROM product_info WHERE sku = ANY(%s::text[]) ORDER BY sku", [array(skus)]
+        )
         return [level(row) for row in rows]
 
     def stock_levels(self, limit: int, after: str = "") -> Sequence[StockLevel]:

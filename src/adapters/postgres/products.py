@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from adapters.postgres.arrays import array
 from adapters.postgres.database import Database
 from domain.catalog.products import Product
 from domain.errors import Conflict, NotFound
@@ -40,7 +41,7 @@ class PostgresProducts:
 
     def find(self, skus: Collection[str]) -> Mapping[str, Product]:
         """Return those products that exist, active or not, by sku."""
-        rows = self._select("WHERE sku = ANY(%s)", list(skus))
+        rows = self._select("WHERE sku = ANY(%s::text[])", array(skus))
         return {product.sku: product for product in rows}
 
     def page(self, limit: int, after: str = "") -> Sequence[Product]:

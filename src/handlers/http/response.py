@@ -14,6 +14,8 @@ from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 from domain import errors
 from domain.errors import FieldProblem, TradepostError
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -76,7 +78,7 @@ class Response:
     def _text(self) -> str:
         if self.body is None or isinstance(self.body, str):
             return self.body or ""
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+        return _encode(self.body)
 
 
 def _stage(asked: BaseProxyEvent) -> str:
