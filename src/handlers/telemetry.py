@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -26,9 +28,19 @@ for _name in LIBRARIES:
 def count(name: str, value: float = 1, *, unit: MetricUnit = MetricUnit.Count, reason: str | None = None) -> None:
     """Emit one metric, with the dimension Reason when there is one, and with the ids of the request that it is of."""
     ids = logger.get_current_keys()
-    with single_metric(name=name, unit=unit, value=value) as metric:
+    with _no_line_between(), single_metric(name=name, unit=unit, value=value) as metric:
         for key in IDS:
             if ids.get(key):
                 metric.add_metadata(key, ids[key])
         if reason:
             metric.add_dimension(name="Reason", value=reason)
+
+
+@contextmanager
+def _no_line_between() -> Iterator[None]:
+    """Let no other thread write here: Powertools prints a metric, and the end of its line is another write."""
+    logger.registered_handler.acquire()
+    try:
+        yield
+    finally:
+        logger.registered_handler.release()

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from io import StringIO
 from pathlib import Path
 
 import boto3
@@ -19,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from pydantic import ValidationError
 
 from handlers.log_format import Formatter
-from handlers.telemetry import LIBRARIES
+from handlers.telemetry import LIBRARIES, count, logger
 from handlers.user_body import PersonBody
 from tests.events import http
 
@@ -221,3 +222,28 @@ def test_each_thread_has_keys_of_its_own() -> None:
         theirs = thread.submit(lambda: formatter.log_format["request"]).result()
 
     assert (formatter.log_format["request"], theirs) == ("mine", "another's")
+
+
+def test_no_threads_line_begins_within_that_of_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    another: list[Future[None]] = []
+
+    class Interrupted(StringIO):
+        """Where another thread wants to write as soon as something is written."""
+
+        def write(self, text: str) -> int:
+            written = super().write(text)
+            if not another:
+                another.append(thread.submit(logger.warning, "another's"))
+                wait(another, timeout=0.2)
+            return written
+
+    out = Interrupted()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(logger.registered_handler, "stream", out)
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tradepost")
+
+    with ThreadPoolExecutor(1) as thread:
+        count("Things")
+
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line.get("Things") or line["message"] for line in lines] == [[1.0], "another's"]
