@@ -192,5 +192,12 @@ def test_one_thread_waits_for_a_server_that_is_down_and_the_others_do_not(
     assert database.query("SELECT 1") == [(1,)]
 
 
+def test_a_server_that_fell_silent_is_not_waited_for(another: Callable[..., Database]) -> None:
+    """A machine that is gone says nothing, and the kernel goes on asking it, unless it is told when to give up."""
+    told = another().connection().info.get_parameters()
+
+    assert (told["tcp_user_timeout"], told["keepalives_idle"], told["keepalives_interval"]) == ("10000", "5", "5")
+
+
 def test_a_password_is_not_shown() -> None:
     assert "very-secret" not in repr(Server("host", 5432, "user", "very-secret"))

@@ -19,6 +19,8 @@ CONNECT_TIMEOUT = 4
 """Seconds per try; two tries stay below every function's timeout."""
 WAKING = 40
 """Seconds per try in which an Aurora that has paused wakes up, holding who connects; 30 or more after a day's pause."""
+SILENT_FOR = 10
+"""Seconds without a sign of the server's machine after which a connection has ended; Linux waits for 15 minutes."""
 AUTHORITIES = Path(__file__).with_name("rds-ca.pem")
 """The certificates of those who sign RDS's in each region, and RDS Proxy's: `make rds-ca` fetches them."""
 TRUSTED_FOR = 5.0
@@ -164,6 +166,9 @@ class Database:
             sslmode=self.sslmode,
             sslrootcert=str(AUTHORITIES) if self.sslmode == "verify-full" else None,
             connect_timeout=self.patience,
+            tcp_user_timeout=SILENT_FOR * 1000,
+            keepalives_idle=SILENT_FOR // 2,
+            keepalives_interval=SILENT_FOR // 2,
             autocommit=True,
             prepare_threshold=None,
         )
