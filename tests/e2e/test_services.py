@@ -218,6 +218,7 @@ REFUSED = {
     "an encoding of its own": (head("POST /health", "Transfer-Encoding: xchunked"), 501),
     "a chunk without end": (head("POST /health", "Transfer-Encoding: chunked") + b"fffffffffffffffff\r\n", 400),
     "no host": (head("GET /health", host=""), 400),
+    "no host in HTTP/1.0": (b"GET /health HTTP/1.0\r\n\r\n", 400),
     "a space before the colon": (head("GET /health", "Content-Length : 5"), 400),
     "a nought": (head("GET /health%00"), 400),
     "an escape of nothing": (head("GET /products/%zz"), 400),
@@ -234,6 +235,13 @@ def test_what_is_too_much_or_ambiguous_reaches_no_handler(both: Shop, what: str)
     answer = said(both, request + NEXT)
 
     assert statuses(answer) == [status], answer[:300]
+    assert handled(both) == before
+
+
+def test_a_request_of_http_0_9_reaches_no_handler(both: Shop) -> None:
+    before = handled(both)
+
+    assert said(both, b"GET /health\r\n") == b'{"message":"Bad Request"}'
     assert handled(both) == before
 
 
