@@ -107,6 +107,7 @@ lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 	$$compile --upgrade requirements/dev.in -o requirements/dev.txt; \
 	$$compile requirements/local.in -c requirements/dev.txt -o requirements/local.txt; \
 	$$compile requirements/runtime.in -c requirements/dev.txt -o src/requirements.txt; \
+	$$compile requirements/service.in -c requirements/dev.txt -o requirements/service.txt; \
 	$$compile --upgrade requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## remove the environment and the local state

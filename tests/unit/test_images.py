@@ -33,6 +33,23 @@ def test_nobody_is_root_and_only_tmp_is_written_to(name: str) -> None:
     assert "VOLUME /tmp" in STAGES[name]
 
 
+def test_services_run_on_the_versions_that_were_tested() -> None:
+    tested, served = (pinned(f"requirements/{name}.txt") for name in ("dev", "service"))
+    assert served <= tested
+    assert served > pinned("src/requirements.txt")
+
+
+def pinned(file: str) -> set[str]:
+    """Return what a file of requirements pins, as name==version."""
+    return set(re.findall(r"^[\w.-]+==[^ ]+", (ROOT / file).read_text(), re.MULTILINE))
+
+
+def test_every_file_of_requirements_is_pinned_anew_by_make_lock() -> None:
+    files = {f"requirements/{one.name}" for one in (ROOT / "requirements").glob("*.in")}
+    (lock,) = re.findall(r"^lock:.*?\n\n", (ROOT / "Makefile").read_text(), re.MULTILINE | re.DOTALL)
+    assert files == set(re.findall(r"requirements/\w+\.in", lock))
+
+
 @pytest.mark.parametrize("pins", ["requirements/service.txt", "src/requirements.txt"])
 def test_packages_are_pinned_by_their_digests(pins: str) -> None:
     (stage,) = (text for text in STAGES.values() if f"COPY {pins}" in text)
