@@ -24,19 +24,20 @@ echo "$(basename "$0") $*" >> "$CALLS"
 case "$(basename "$0") $1" in
   "docker manifest") [[ $THERE == *"$3"* ]] ;;
   "docker login") cat > /dev/null ;;
+  "aws ecr") [ "$2" != batch-get-image ] || { [[ " $THERE " == *" $4:${6#*=} "* ]] && echo "{}" || echo None; } ;;
   "sam package") while [ "$1" != --output-template-file ]; do shift; done; echo packaged > "$2" ;;
 esac
 """
 
 
 class Machine:
-    """A copy of delivery/ on a machine whose programs note how they were called."""
+    """A copy of delivery/, none of its files executable, on a machine whose programs note how they were called."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "clone"
         self._calls = folder / "calls"
         programs = self.folder / ".venv/bin"
-        shutil.copytree(buildspec.ROOT / "delivery", self.folder / "delivery")
+        shutil.copytree(buildspec.ROOT / "delivery", self.folder / "delivery", copy_function=shutil.copyfile)
         shutil.copy(buildspec.ROOT / "samconfig.toml", self.folder)
         programs.mkdir(parents=True)
         for name in ("docker", "aws", "sam"):
@@ -47,8 +48,12 @@ class Machine:
 
     def build(self, there: str = "", **env: str) -> list[str]:
         """Run the build; return the calls. `there` names images that the registry has."""
+        return self.run("delivery/build.yml", there, **env)
+
+    def run(self, file: str, there: str, **env: str) -> list[str]:
+        """Run what a buildspec builds; return the calls."""
         given = {"PATH": self._path, "CALLS": str(self._calls), "THERE": there, **env}
-        buildspec.run("delivery/build.yml", "build", self.folder, given)
+        buildspec.run(file, "build", self.folder, given)
         return self._calls.read_text().splitlines()
 
 
@@ -93,6 +98,36 @@ def test_without_a_registry_images_are_built_and_stay_here(machine: Machine) -> 
 
     assert {one.split()[1] for one in calls if one.startswith("docker")} == {"build"}
     assert not [one for one in calls if one.startswith("aws")]
+
+
+KEEP = "delivery/keep.yml"
+BUILT = " ".join(f"tradepost/{target}:c0ffee" for target in ("lambda", "service", "proxy"))
+
+
+def put(calls: list[str]) -> list[str]:
+    return [one for one in calls if one.startswith("aws ecr put-image")]
+
+
+def test_images_that_prod_gets_have_a_second_name_by_which_they_are_kept(machine: Machine) -> None:
+    calls = machine.run(KEEP, BUILT, COMMIT="c0ffee", IMAGES="tradepost")
+
+    assert put(calls) == [
+        f"aws ecr put-image --repository-name tradepost/{target} --image-tag prod-c0ffee --image-manifest {{}}"
+        for target in ("lambda", "service", "proxy")
+    ]
+
+
+def test_images_that_prod_got_before_are_left_as_they_are(machine: Machine) -> None:
+    there = f"{BUILT} tradepost/lambda:prod-c0ffee tradepost/service:prod-c0ffee"
+
+    (only,) = put(machine.run(KEEP, there, COMMIT="c0ffee", IMAGES="tradepost"))
+
+    assert "tradepost/proxy" in only
+
+
+def test_prod_gets_no_images_that_are_gone(machine: Machine) -> None:
+    with pytest.raises(AssertionError, match="tradepost/proxy has no image c0ffee"):
+        machine.run(KEEP, BUILT.replace("proxy:c0ffee", "proxy:other"), COMMIT="c0ffee", IMAGES="tradepost")
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])

@@ -36,13 +36,19 @@ def test_images_are_scanned_encrypted_and_never_changed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(REPOSITORIES))
-def test_the_newest_images_are_kept_and_what_has_no_name_goes(name: str) -> None:
+def test_the_newest_images_and_the_newest_of_prod_are_kept_and_what_has_no_name_goes(name: str) -> None:
     text = REPOSITORIES[name]["LifecyclePolicy"]["LifecyclePolicyText"]["Fn::Sub"].replace("${Kept}", "30")
-    nameless, old = json.loads(text)["rules"]
+    prods, nameless, old = sorted(json.loads(text)["rules"], key=lambda one: one["rulePriority"])
 
+    assert prods["selection"] == {
+        "tagStatus": "tagged",
+        "tagPrefixList": ["prod-"],
+        "countType": "imageCountMoreThan",
+        "countNumber": 30,
+    }
     assert nameless["selection"]["tagStatus"] == "untagged"
     assert old["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 30}
-    assert {one["action"]["type"] for one in (nameless, old)} == {"expire"}
+    assert {one["action"]["type"] for one in (prods, nameless, old)} == {"expire"}
 
 
 def test_lambda_alone_fetches_without_a_role_and_for_this_accounts_functions() -> None:

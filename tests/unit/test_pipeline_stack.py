@@ -82,6 +82,7 @@ def test_prod_comes_after_tests_dev_a_smoke_test_and_an_approval() -> None:
         "Dev.Smoke",
         "Prod.Changes",
         "Prod.Approve",
+        "Prod.Keep",
         "Prod.Deploy",
     ]
     assert dict(actions())["Prod.Approve"]["Configuration"]["NotificationArn"] == {"Ref": "Approvals"}
@@ -139,8 +140,17 @@ def test_what_passes_through_the_pipeline_is_private_and_encrypted() -> None:
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert bucket["LifecycleConfiguration"]["Rules"][0]["Status"] == "Enabled"
+    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] >= 365, "what prod goes back to is there"
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_pipeline_may_store_the_source_as_a_connection_does_with_an_acl() -> None:
+    (policy,) = RESOURCES["PipelineRole"]["Properties"]["Policies"]
+    (objects,) = (one for one in policy["PolicyDocument"]["Statement"] if "s3:PutObject" in one["Action"])
+
+    assert objects["Resource"] == {"Fn::Sub": "${Artifacts.Arn}/*"}
+    assert {"s3:PutObjectAcl", "s3:PutObjectTagging"} < set(objects["Action"])
 
 
 def test_each_role_is_trusted_for_this_account_by_one_service() -> None:
