@@ -184,6 +184,7 @@ OWN = {"VpcId": "vpc-0a1b", "VpcSubnetIds": "subnet-1", "VpcSecurityGroupIds": "
         ({**CONTAINERS, "NatGateways": "none", "Stage": "prod"}, "need VpcId, or a new network with NAT"),
         ({**CONTAINERS, "Database": "existing", "DatabaseSecretArn": ARN}, "need VpcId, or a new network with NAT"),
         ({**CONTAINERS, **OWN}, "need VpcCidr"),
+        ({**CONTAINERS, "CloudFrontPrefixListId": "pl-4fa04526"}, "needs CertificateArn"),
         ({**CONTAINERS, **OWN, "VpcCidr": "10.0.0.0/16", "LoadBalancerScheme": "internet-facing"}, "for a new network"),
     ],
 )

@@ -70,6 +70,11 @@ def by_default(made: Callable[..., dict[str, str]]) -> dict[str, str]:
             "Containers/HttpsListener Containers/CallersByHttp Observe/AlarmTopic",
             "",
         ),
+        (
+            {**CONTAINERS, "CertificateArn": CERTIFICATE, "CloudFrontPrefixListId": "pl-4fa04526"},
+            "Containers/CallersByHttps",
+            "",
+        ),
         ({"CorsOrigins": "https://shop.example", "EventSources": "disabled"}, "", ""),
     ],
     ids=lambda value: (

@@ -232,6 +232,16 @@ def test_with_a_certificate_http_only_redirects() -> None:
         assert one["ListenerArn"] == {"Fn::If": ["HasCertificate", {"Ref": "HttpsListener"}, {"Ref": "HttpListener"}]}
 
 
+def test_where_cloudfront_alone_may_call_port_80_is_closed_and_443_is_open_to_it() -> None:
+    """Its list counts as 55 of the 60 rules that a security group takes (Amazon VPC, "AWS-managed prefix lists")."""
+    http, https = RESOURCES["CallersByHttp"], RESOURCES["CallersByHttps"]["Properties"]
+
+    assert stack("containers")["Conditions"][http["Condition"]] == {"Fn::Not": [{"Condition": "ForCloudFrontAlone"}]}
+    assert "SourcePrefixListId" not in http["Properties"]
+    assert https["SourcePrefixListId"]["Fn::If"][:2] == ["ForCloudFrontAlone", {"Ref": "CloudFrontPrefixListId"}]
+    assert https["CidrIp"]["Fn::If"][:2] == ["ForCloudFrontAlone", {"Ref": "AWS::NoValue"}]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("name", ["service", "proxy"])
 def test_containers_write_nowhere_but_to_a_folder_of_their_own_and_have_no_capability(service: str, name: str) -> None:
