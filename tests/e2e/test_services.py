@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from handlers.http.routes import ROUTES, SERVICES
-from tests.e2e.running import running
+from tests.e2e.running import eventually, running
 from tests.e2e.shop import Person, Shop
 
 pytestmark = pytest.mark.xdist_group("e2e-services")
@@ -243,6 +243,20 @@ def test_a_request_of_http_0_9_reaches_no_handler(both: Shop) -> None:
 
     assert said(both, b"GET /health\r\n") == b'{"message":"Bad Request"}'
     assert handled(both) == before
+
+
+def test_nginx_logs_nothing_of_a_path_but_its_root(both: Shop) -> None:
+    answer = said(both, head("POST /user/secret-1?code=secret-2", "Content-Length: 20000000"))
+    eventually(lambda: [one for one in nginx_said(both) if '"status":413' in one and '"path":"/user"' in one])
+
+    assert statuses(answer) == [413]
+    assert not [one for one in nginx_said(both) if "secret-" in one]
+
+
+def nginx_said(shop: Shop) -> list[str]:
+    """Return what nginx has logged."""
+    entries = map(json.loads, Path(shop.info.log).read_text().splitlines())
+    return [one["line"] for one in entries if one["function"] == "nginx"]
 
 
 def test_slow_clients_are_hung_up_on_and_keep_nobody_waiting(both: Shop) -> None:
