@@ -123,7 +123,6 @@ class Service:
         return [body]
 
     def _answer(self, environ: WSGIEnvironment) -> dict[str, Any]:
-        size = environ.get("CONTENT_LENGTH") or "0"
         try:
             path = _path(environ["PATH_INFO"])
         except ValueError:
@@ -134,7 +133,7 @@ class Service:
         if sum(map(len, (path, environ.get("QUERY_STRING", ""), *headers.values()))) > HEAD_LIMIT:
             return _said(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large")
         route, parameters = self._routes.match(environ["REQUEST_METHOD"], path)
-        event = _event(environ, headers, path, route.key, parameters, environ["wsgi.input"].read(int(size)))
+        event = _event(environ, headers, path, route.key, parameters, environ["wsgi.input"].read())
         context = Context(self._name, event["requestContext"]["requestId"])
         refusal = None if route.is_public else self._refusal(event, context)
         return refusal or route.handler(event, context)
@@ -161,6 +160,7 @@ class Service:
 
         Who has answered is not asked again: another task would do no better in its outage, and Aurora never paused.
         """
+        logger.clear_state()  # of whom this thread answered last
         try:
             for name in [*self._unseen]:
                 wiring.database(name).query("SELECT 1")

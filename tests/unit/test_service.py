@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from handlers import service
 from handlers.http.routes import PUBLIC, ROUTES, SERVICES, answers
 from handlers.service import Service
+from handlers.telemetry import logger
 from handlers.wiring import database
 from tests.template import template
 
@@ -30,7 +31,6 @@ class Answer:
             "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_HOST": "shop",
             "HTTP_X_REAL_IP": "203.0.113.7",
-            "CONTENT_LENGTH": str(len(body)),
             "wsgi.input": io.BytesIO(body),
             **more,
         }
@@ -209,6 +209,15 @@ def test_who_lives_is_ready_when_each_of_its_databases_has_answered(
 
     assert found == [["200", "503"], ["200", "503"], ["200", "200"]]
     assert events == []
+
+
+def test_that_nobody_is_ready_is_told_without_the_request_that_came_before(
+    events: list[dict[str, Any]], away: set[str]
+) -> None:
+    logger.append_keys(correlation_id="another's")
+    Answer(Service("inventory"), "GET", "/-/ready")
+
+    assert "correlation_id" not in logger.get_current_keys()
 
 
 def test_who_was_ready_stays_so_and_asks_no_database_again(events: list[dict[str, Any]], away: set[str]) -> None:
