@@ -66,3 +66,8 @@ def test_what_is_wrong_is_found(linter: str, tmp_path: Path) -> None:
 def test_of_several_servers_none_is_left_out_after_a_failure() -> None:
     (several,) = {SETTINGS["while servers are replaced"][name] for name in services.UPSTREAMS}
     assert several == "server 127.0.0.1:3001 max_fails=0; server 127.0.0.1:3002 max_fails=0;"
+
+
+def test_the_address_that_the_load_balancer_saw_is_believed_and_none_that_a_caller_within_its_network_names() -> None:
+    believed = re.findall(r"^  ((?:set_)?real_ip\w*) (.+);$", TEMPLATE, re.MULTILINE)
+    assert believed == [("set_real_ip_from", "${TRUSTED}"), ("real_ip_header", "X-Forwarded-For")], "the last, not more"

@@ -227,8 +227,8 @@ def test_deployments_make_roles_of_their_stacks_name_alone_and_leave_the_pipelin
     for one in writing:
         (where,) = (each["Fn::Sub"].rpartition("::${AWS::AccountId}:")[2] for each in several(one["Resource"]))
         assert where in {name, name.replace("role/", "policy/"), "role/aws-service-role/*"}
-    assert pipelines["Action"] == "iam:*"
-    assert all("${AWS::StackName}-*" in one["Fn::Sub"] for one in pipelines["Resource"])
+    assert set(pipelines["Action"]) == {"iam:*", "cloudformation:*", "sns:*", "logs:*"}
+    assert all("${AWS::StackName}" in one["Fn::Sub"] for one in pipelines["Resource"])
     assert attached["Action"] == "iam:AttachRolePolicy"
     assert not [one for one in attached["Condition"]["ArnNotLike"]["iam:PolicyARN"] if "Administrator" in str(one)]
 
