@@ -253,6 +253,13 @@ def test_nginx_logs_nothing_of_a_path_but_its_root(both: Shop) -> None:
     assert not [one for one in nginx_said(both) if "secret-" in one]
 
 
+def test_a_client_is_where_the_load_balancer_saw_it_also_within_the_network(both: Shop) -> None:
+    said(both, head("GET /health", "Connection: close", "X-Forwarded-For: 192.0.2.7, 127.0.0.1", "User-Agent: inside"))
+    (line,) = eventually(lambda: [json.loads(one) for one in nginx_said(both) if '"agent":"inside"' in one])
+
+    assert line["address"] == "127.0.0.1"
+
+
 def nginx_said(shop: Shop) -> list[str]:
     """Return what nginx has logged."""
     entries = map(json.loads, Path(shop.info.log).read_text().splitlines())
