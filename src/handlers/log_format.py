@@ -7,7 +7,8 @@ import logging
 import os
 import threading
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -29,7 +30,7 @@ class Formatter(LambdaPowertoolsFormatter):
 
     def __init__(self) -> None:
         self._own = threading.local()
-        super().__init__(use_rfc3339=True, utc=True)
+        super().__init__()
         self._encode = json.JSONEncoder(
             default=str, ensure_ascii=False, check_circular=False, separators=(",", ":")
         ).encode
@@ -52,19 +53,26 @@ class Formatter(LambdaPowertoolsFormatter):
 
         A message that is JSON stays a text.
         """
+        more = {name: value for name, value in vars(record).items() if name not in RESERVED}
+        if record.exc_info and record.exc_info[0]:
+            more["exception"] = self.formatException(record.exc_info)
+            more["exception_name"] = record.exc_info[0].__name__
+        location = f"{record.funcName}:{record.lineno}"
+        message = record.getMessage() if record.args else record.msg
+        return self.line(record.levelname, location, message, record.created, more)
+
+    def line(self, level: str, location: str | None, message: object, at: float, more: Mapping[str, object]) -> str:
+        """Return the line of a message, with this thread's keys and more; `at` is in seconds since 1970."""
         line = {
             **self.log_format,
-            "level": record.levelname,
-            "location": f"{record.funcName}:{record.lineno}",
-            "message": record.getMessage() if record.args else record.msg,
-            "timestamp": self.formatTime(record),
-            **{name: value for name, value in vars(record).items() if name not in RESERVED},
+            "level": level,
+            "location": location,
+            "message": message,
+            "timestamp": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
+            **more,
         }
         if trace := os.environ.get("_X_AMZN_TRACE_ID"):
             line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
-        if record.exc_info and record.exc_info[0]:
-            line["exception"] = self.formatException(record.exc_info)
-            line["exception_name"] = record.exc_info[0].__name__
         return self._encode({name: value for name, value in line.items() if value is not None})
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name for it

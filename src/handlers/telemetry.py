@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +13,9 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from handlers.log_format import Formatter
 
-logger = Logger(logger_formatter=Formatter())
+_stdout = logging.StreamHandler(sys.stdout)
+_formatter = Formatter()
+logger = Logger(logger_handler=_stdout, logger_formatter=_formatter)
 """Powertools' logger; the adapters, the libraries and Python's warnings report through it, with the same ids."""
 
 LIBRARIES = ("adapters", "aws_lambda_powertools", "boto3", "botocore", "psycopg", "py.warnings", "urllib3")
@@ -21,8 +25,18 @@ logging.captureWarnings(capture=True)
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of them
 for _name in LIBRARIES:
     _library = logging.getLogger(_name)
-    _library.handlers = [logger.registered_handler]
+    _library.handlers = [_stdout]
     _library.propagate = False
+
+
+def answered(route: str, status: int) -> None:
+    """Log that a request was answered: a line of every request, so it is written without the cost of a record."""
+    if logger.log_level > logging.INFO:
+        return
+    line = _formatter.line("INFO", None, "answered", time.time(), {"route": route, "status": status})
+    with _no_line_between():
+        _stdout.stream.write(f"{line}\n")
+        _stdout.flush()
 
 
 def count(name: str, value: float = 1, *, unit: MetricUnit = MetricUnit.Count, reason: str | None = None) -> None:
@@ -39,8 +53,8 @@ def count(name: str, value: float = 1, *, unit: MetricUnit = MetricUnit.Count, r
 @contextmanager
 def _no_line_between() -> Iterator[None]:
     """Let no other thread write here: Powertools prints a metric, and the end of its line is another write."""
-    logger.registered_handler.acquire()
+    _stdout.acquire()
     try:
         yield
     finally:
-        logger.registered_handler.release()
+        _stdout.release()

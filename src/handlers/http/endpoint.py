@@ -11,7 +11,7 @@ from handlers.http.cors import cors
 from handlers.http.origin import admitted
 from handlers.http.request import Request, front_door
 from handlers.http.response import Refused, Response, problem, refusal
-from handlers.telemetry import logger
+from handlers.telemetry import answered, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -37,7 +37,7 @@ def open_endpoint(answer: Callable[[Request], Response]) -> Handler:
         request = Request(front_door(event), context)
         logger.set_correlation_id(request.id)
         response = _answer(answer, request).with_headers(cors(request))
-        logger.info("answered", route=request.route, status=int(response.status))
+        answered(request.route, int(response.status))
         return response.event(request.id, request.event)
 
     return handler
