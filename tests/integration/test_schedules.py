@@ -104,6 +104,8 @@ def test_an_empty_outbox_has_no_lag(invoke: Any, shop: Shop, capsys: Any) -> Non
 def test_orders_whose_message_died_are_sent_again_and_stuck_ones_reported(
     invoke: Any, shop: Shop, ministack: Cloud, environment: Any, log: Any, capsys: Any
 ) -> None:
+    for queue in ("ORDERS_QUEUE_URL", "SHIPPING_QUEUE_URL"):
+        ministack.messages(environment[queue])  # of other tests
     waiting, stuck = (
         Shop(shop.store, shop.products, MemoryPublisher(), lambda age=age: now() - age)
         for age in (timedelta(hours=1), timedelta(hours=3))
