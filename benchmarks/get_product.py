@@ -24,7 +24,7 @@ import psycopg
 
 from adapters.postgres.database import Server
 from benchmarks.turns import arguments
-from local.services import APP, SERVER
+from local.services import APP, SERVER, THREADS
 from local.state import ROOT
 from tests.servers import free_port, postgres, process
 
@@ -66,7 +66,8 @@ def both(server: Server) -> list[tuple[list[str], int, Path, dict[str, str]]]:
     ours, theirs = free_port(), free_port()
     secret = {"host": server.host, "port": server.port, "username": server.username, "password": server.password}
     variables = {
-        "SERVICE": "product", "TOKENS_VERIFIED_BY": "gateway", "STAGE": "local", "REGION": "us-east-1",
+        "SERVICE": "product", "GRANIAN_BLOCKING_THREADS": THREADS["product"],
+        "TOKENS_VERIFIED_BY": "gateway", "STAGE": "local", "REGION": "us-east-1",
         "TOKEN_ALGORITHMS": "RS256", "TOKEN_ISSUER": "https://issuer", "TOKEN_CLIENT_IDS": "1", "JWKS_URL": "https://x",
         "DATABASE_SSLMODE": "disable", "PRODUCT_SECRET_ARN": "arn", "PRODUCT_SECRET": json.dumps(secret),
         "POWERTOOLS_SERVICE_NAME": "tradepost", "POWERTOOLS_METRICS_NAMESPACE": "Tradepost", "PATH": os.environ["PATH"],

@@ -35,13 +35,13 @@ SERVER = (
     "--interface",
     "wsgi",
     "--factory",
-    "--blocking-threads",
-    "4",
     "--workers-kill-timeout",
     "8",
     "--no-ws",
 )
-"""The command of a service's server, but for what it serves; its address is that of its variables."""
+"""The command of a service's server, but for what it serves; its address and threads are those of its variables."""
+THREADS = {"product": "3", "user": "8", "inventory": "4"}
+"""How many requests a service answers at once: more where AWS is waited for, fewer where all want Python's lock."""
 APP = "handlers.service:app"
 CONTAINER = ("--network", "host", "--read-only", "--tmpfs=/tmp", "--cap-drop", "ALL")
 """How a container runs here: with this machine's network, else as in stacks/containers.yaml."""
@@ -99,6 +99,7 @@ class Services:
         environment |= await asyncio.to_thread(self._role, name, functions)
         environment |= {
             "SERVICE": name,
+            "GRANIAN_BLOCKING_THREADS": THREADS[name],
             **address(port),
             "TOKENS_VERIFIED_BY": "gateway",
             "CORS_ORIGINS": ",".join(self._deployment.cors.origins if self._deployment.cors else ()),

@@ -138,7 +138,11 @@ def pair(command: Command, server: Server, folder: Path) -> Iterator[tuple[Part,
 
         servers = []
         for port in (free_port(), free_port()):
-            variables = {**environment, **services.address(port)}
+            variables = {
+                **environment,
+                **services.address(port),
+                "GRANIAN_BLOCKING_THREADS": services.THREADS["product"],
+            }
             servers.append(started("product", "service", port, variables, signal.SIGTERM))
         port, both = free_port(), [one.port for one in servers]
         variables = services.settings(port, dict.fromkeys(services.UPSTREAMS.values(), both))

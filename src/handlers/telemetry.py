@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from handlers.log_format import Formatter
 
+_writing = threading.RLock()
+"""Held by the thread that writes: Powertools prints a metric, and the end of its line is another write."""
 _stdout = logging.StreamHandler(sys.stdout)
+_stdout.lock = _writing
 _formatter = Formatter()
 logger = Logger(logger_handler=_stdout, logger_formatter=_formatter)
 """Powertools' logger; the adapters, the libraries and Python's warnings report through it, with the same ids."""
@@ -34,7 +36,7 @@ def answered(route: str, status: int) -> None:
     if logger.log_level > logging.INFO:
         return
     line = _formatter.line("INFO", None, "answered", time.time(), {"route": route, "status": status})
-    with _no_line_between():
+    with _writing:
         _stdout.stream.write(f"{line}\n")
         _stdout.flush()
 
@@ -42,19 +44,9 @@ def answered(route: str, status: int) -> None:
 def count(name: str, value: float = 1, *, unit: MetricUnit = MetricUnit.Count, reason: str | None = None) -> None:
     """Emit one metric, with the dimension Reason when there is one, and with the ids of the request that it is of."""
     ids = logger.get_current_keys()
-    with _no_line_between(), single_metric(name=name, unit=unit, value=value) as metric:
+    with _writing, single_metric(name=name, unit=unit, value=value) as metric:
         for key in IDS:
             if ids.get(key):
                 metric.add_metadata(key, ids[key])
         if reason:
             metric.add_dimension(name="Reason", value=reason)
-
-
-@contextmanager
-def _no_line_between() -> Iterator[None]:
-    """Let no other thread write here: Powertools prints a metric, and the end of its line is another write."""
-    _stdout.acquire()
-    try:
-        yield
-    finally:
-        _stdout.release()

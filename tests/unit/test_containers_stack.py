@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from handlers.http.routes import ROUTES, SERVICES, answers
+from local.services import THREADS
 from tests.stacks import of_type, stack
 from tests.template import functions, handlers, template
 
@@ -29,7 +30,7 @@ WRITE = {f"dynamodb:{one}" for one in ("BatchWriteItem", "DeleteItem", "PutItem"
 BY_DESIGN = {"product": READ, "user": READ, "inventory": READ | WRITE}
 """What each service may do with the inventory table, whether or not a route of today needs it."""
 
-MORE = {"SERVICE", "CORS_ORIGINS"}
+MORE = {"SERVICE", "CORS_ORIGINS", "GRANIAN_BLOCKING_THREADS"}
 """Variables that functions need not have: which service it is, and what API Gateway does for them."""
 FEWER = {"SETTINGS", "AWS_ENDPOINT_URL", "USERS_TABLE"}
 """Variables that no code reads, that are for emulators, and of the store of users that is not chosen."""
@@ -156,6 +157,7 @@ def test_a_service_is_told_what_the_functions_of_its_routes_are_told(service: st
 
     assert found["SERVICE"] == service
     assert set(found) - {"USER_STORE"} == (set(expected) | MORE) - {"USER_STORE"}
+    assert found["GRANIAN_BLOCKING_THREADS"] == THREADS[service]
     for name in set(found) - MORE:
         value, same = found[name], expected[name]
         if isinstance(value, dict) and "Ref" in value:
