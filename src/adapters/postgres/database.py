@@ -71,7 +71,7 @@ class Database:
     def connection(self) -> Connection:
         """Return a live connection in autocommit mode. Raises Unavailable."""
         own = self._own
-        if own.connection is None or not self._alive(own.connection):
+        if own.connection is None or not _alive(own.connection, own.used_at):
             if own.connection is not None:
                 own.connection.close()
                 own.connection = None
@@ -86,14 +86,19 @@ class Database:
         Raises Unavailable when the server is lost on the way, or a lock or statement takes too long.
         """
         connection = self.connection()
-        with self._available(), connection.transaction():
-            yield connection
+        try:
+            with connection.transaction():
+                yield connection
+        except psycopg.OperationalError as error:
+            raise self._late() from error
 
     def execute(self, sql: str, parameters: Any = None) -> psycopg.Cursor[TupleRow]:
         """Run one statement outside a transaction. Raises Unavailable as `transaction` does."""
         connection = self.connection()
-        with self._available():
+        try:
             return connection.execute(sql, parameters)
+        except psycopg.OperationalError as error:
+            raise self._late() from error
 
     def query(self, sql: str, parameters: Any = None) -> list[TupleRow]:
         """Run one statement outside a transaction and return its rows."""
@@ -111,23 +116,8 @@ class Database:
         """What this thread has; a thread that has ended leaves it to the next of its number."""
         return self._owned.setdefault(threading.get_ident(), _Own())
 
-    @contextmanager
-    def _available(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.OperationalError as error:
-            raise Unavailable(f"the database {self.name} does not answer in time; try again") from error
-
-    def _alive(self, connection: Connection) -> bool:
-        if connection.closed:
-            return False
-        if time.monotonic() - self._own.used_at < TRUSTED_FOR:
-            return True
-        try:
-            connection.execute("SELECT 1")
-        except psycopg.OperationalError:
-            return False
-        return True
+    def _late(self) -> Unavailable:
+        return Unavailable(f"the database {self.name} does not answer in time; try again")
 
     def _wait(self) -> Connection:
         if not self._waiting.acquire(blocking=False):
@@ -172,3 +162,15 @@ class Database:
             autocommit=True,
             prepare_threshold=None,
         )
+
+
+def _alive(connection: Connection, used_at: float) -> bool:
+    if connection.closed:
+        return False
+    if time.monotonic() - used_at < TRUSTED_FOR:
+        return True
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
