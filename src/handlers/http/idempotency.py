@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
@@ -31,6 +31,9 @@ from domain.idempotency import RETENTION, Key
 from handlers.http.body import Body
 from handlers.http.request import Caller, Request
 from handlers.http.response import Response
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 HEADER = "idempotency-key"
 VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -51,26 +54,32 @@ def required_key(request: Request, caller: Caller, operation: str, body: Body) -
     return Key(f"{caller.sub}#{operation}#{value}", sha256(canonical.encode()).hexdigest())
 
 
+def _config(context: LambdaContext | None = None) -> IdempotencyConfig:
+    return IdempotencyConfig(
+        event_key_jmespath="scope",
+        payload_validation_jmespath="fingerprint",
+        raise_on_no_idempotency_key=True,
+        expires_after_seconds=int(RETENTION.total_seconds()),
+        hash_function="sha256",
+        lambda_context=context,
+    )
+
+
 class Once:
     """Answers each key of one operation once and repeats that answer for RETENTION."""
 
     def __init__(self, operation: str, table: str) -> None:
         self._operation = operation
         self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client("dynamodb"))
-        self._config = IdempotencyConfig(
-            event_key_jmespath="scope",
-            payload_validation_jmespath="fingerprint",
-            raise_on_no_idempotency_key=True,
-            expires_after_seconds=int(RETENTION.total_seconds()),
-            hash_function="sha256",
-        )
+        self._store.configure(
+            _config(), key_prefix=operation
+        )  # else it is at its first use, by several threads at once
 
     def __call__(self, key: Key, request: Request, act: Callable[[], Response]) -> Response:
         """Return what `act` answers, or what it answered before. Raises InFlight, KeyReused, Unavailable.
 
         An `act` that raises frees the key. What it came to counts, whatever becomes of the record afterwards.
         """
-        self._config.register_lambda_context(request.context)
         outcome = Future[Response]()
 
         def answer(*, asked: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001 - what Powertools hashes
@@ -84,7 +93,7 @@ class Once:
         once = idempotent_function(
             answer,
             data_keyword_argument="asked",
-            config=self._config,
+            config=_config(request.context),
             persistence_store=self._store,
             key_prefix=self._operation,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, NoReturn
 
+import jmespath
 import pytest
 
 from domain.errors import Conflict, InFlight, KeyReused
@@ -74,6 +77,37 @@ def test_a_key_is_taken_while_its_first_request_is_answered(once: Once, request_
         return Response(HTTPStatus.OK)
 
     assert once(key, request_, act).status is HTTPStatus.OK
+
+
+def test_the_very_first_requests_may_come_at_once(
+    monkeypatch: pytest.MonkeyPatch, store: Store, request_: Request
+) -> None:
+    """A service answers them in threads; Powertools takes its settings at the first of them."""
+
+    def slowly(expression: str) -> Any:
+        time.sleep(0.2)
+        return compiled(expression)
+
+    compiled = jmespath.compile
+    monkeypatch.setattr(jmespath, "compile", slowly)
+    once, key, acted = Once("operation", store.table), Key(unique(), "asked"), []
+
+    def act() -> Response:
+        acted.append(key)
+        time.sleep(0.5)
+        return Response(HTTPStatus.OK)
+
+    def ask(_: int) -> HTTPStatus | None:
+        try:
+            return once(key, request_, act).status
+        except InFlight:
+            return None
+
+    with ThreadPoolExecutor(2) as threads:
+        answers = set(threads.map(ask, range(2)))
+
+    assert answers == {HTTPStatus.OK, None}
+    assert len(acted) == len(store.items()) == 1
 
 
 def test_operations_do_not_share_keys(once: Once, request_: Request, store: Store) -> None:
