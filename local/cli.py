@@ -262,12 +262,13 @@ def replay(
     from rich.console import Console  # noqa: PLC0415
 
     from local.replay import replay as run  # noqa: PLC0415
+    from local.replay.rendering import render  # noqa: PLC0415
 
     report = asyncio.run(run(stack_in(state), file, stock=stock, wait=wait))
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=1))
     else:
-        report.render(Console())
+        render(report, Console())
     if not report.ok:
         raise typer.Exit(1)
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from local.replay.report import Report, Spread
+from local.replay.report import Report, Spread
 
 SHOWN = 10
 """So many failures and differences are shown; JSON has all."""
 
 
 def render(report: Report, console: Console) -> None:
-    """Print the report."""
+    """Print the report for people."""
     console.print(_figures("Orders", _orders(report)))
     console.print(_figures("Time", _times(report)))
     console.print(_functions(report))

@@ -9,13 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
-
 from local.replay.evidence import Outcome
 from local.replay.feeding import CURRENCY, Failure, Fed
 from local.replay.function_log import Work
 from local.replay.reconciling import Level, Reconciliation, reconcile
-from local.replay.rendering import render
 from local.retail import Sales
 
 FULFILLED, REJECTED, CANCELLED = "FULFILLED", "REJECTED", "CANCELLED"
@@ -129,10 +126,6 @@ class Report:
         """Return the report for JSON: `ok` and what it rests on."""
         failures = [failure._asdict() for failure in self.failures]
         return {"ok": self.ok, **asdict(self), "failures": failures}
-
-    def render(self, console: Console) -> None:
-        """Print the report for people."""
-        render(self, console)
 
 
 def spread(seconds: Collection[float]) -> Spread:

@@ -19,6 +19,7 @@ from local.replay.evidence import Outcome
 from local.replay.feeding import Failure, Fed, Placed
 from local.replay.function_log import Work
 from local.replay.reconciling import Level, reconcile
+from local.replay.rendering import render
 from local.replay.report import Facts, Report, spread
 from local.replay.run import opening_stock
 from local.retail import parse_sales
@@ -201,7 +202,7 @@ def test_json_and_tables_hold_what_was_found() -> None:
     assert told["reconciliation"]["differences"][0]["sku"] == "71053"
     assert told["functions"][0] == {"name": "CreateOrderFunction", "invocations": 2, "total_ms": 20.0, "mean_ms": 10.0}
     console = Console(file=StringIO(), width=120)
-    found.render(console)
+    render(found, console)
     text = console.file.getvalue()
     for part in ("fulfilled", "not measured", "CreateOrder", "urn:tradepost:problem:conflict", "[no]", "NOT ok"):
         assert part in text
