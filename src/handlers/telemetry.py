@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-import sys
-import threading
 import time
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from handlers.log_format import Formatter
 
-_writing = threading.RLock()
-"""Held by the thread that writes: Powertools prints a metric, and the end of its line is another write."""
-_stdout = logging.StreamHandler(sys.stdout)
-_stdout.lock = _writing
-_formatter = Formatter()
-logger = Logger(logger_handler=_stdout, logger_formatter=_formatter)
+logger = Logger(logger_formatter=Formatter())
 """Powertools' logger; the adapters, the libraries and Python's warnings report through it, with the same ids."""
+
+_stdout: Any = logger.registered_handler
+_formatter: Any = logger.registered_formatter
+_logger = logging.getLogger(logger.service)
 
 LIBRARIES = ("adapters", "aws_lambda_powertools", "boto3", "botocore", "psycopg", "py.warnings", "urllib3")
 IDS = ("correlation_id", "function_request_id")
@@ -33,18 +31,18 @@ for _name in LIBRARIES:
 
 def answered(route: str, status: int) -> None:
     """Log that a request was answered: a line of every request, so it is written without the cost of a record."""
-    if logger.log_level > logging.INFO:
-        return
-    line = _formatter.line("INFO", None, "answered", time.time(), {"route": route, "status": status})
-    with _writing:
-        _stdout.stream.write(f"{line}\n")
-        _stdout.flush()
+    if _logger.isEnabledFor(logging.INFO):
+        line = _formatter.line("INFO", None, "answered", time.time(), {"route": route, "status": status})
+        with _stdout.lock:
+            _stdout.stream.write(f"{line}\n")
+            _stdout.flush()
 
 
 def count(name: str, value: float = 1, *, unit: MetricUnit = MetricUnit.Count, reason: str | None = None) -> None:
     """Emit one metric, with the dimension Reason when there is one, and with the ids of the request that it is of."""
     ids = logger.get_current_keys()
-    with _writing, single_metric(name=name, unit=unit, value=value) as metric:
+    # Powertools prints a metric, and the end of its line is another write, which no other thread may come between.
+    with _stdout.lock, single_metric(name=name, unit=unit, value=value) as metric:
         for key in IDS:
             if ids.get(key):
                 metric.add_metadata(key, ids[key])
