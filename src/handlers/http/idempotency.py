@@ -71,9 +71,8 @@ class Once:
     def __init__(self, operation: str, table: str) -> None:
         self._operation = operation
         self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client("dynamodb"))
-        self._store.configure(
-            _config(), key_prefix=operation
-        )  # else it is at its first use, by several threads at once
+        # Powertools would do it at the first use, which several threads may make at once.
+        self._store.configure(_config(), key_prefix=operation)
 
     def __call__(self, key: Key, request: Request, act: Callable[[], Response]) -> Response:
         """Return what `act` answers, or what it answered before. Raises InFlight, KeyReused, Unavailable.
