@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos benchmarks \
+.PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos bench benchmarks \
 	services containers containers-check sam-local sam-deploy-local docker-engine items-images
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
@@ -58,6 +58,9 @@ simulate: $(BIN)/.dev ## disturb the order's way in 10,000 schedules, going on w
 	@PYTHONPATH=src:. exec $(BIN)/python -m tests.simulation $(and $(SCHEDULES),--schedules '$(SCHEDULES)') \
 		$(and $(SEED),--seed '$(SEED)') $(ARGS)
 
+bench: $(BIN)/.dev ## functions as they ship beside their peers, cold and warm; ARGS="--rounds 5 get_item"
+	@PYTHONPATH=src:. exec $(BIN)/python -m benchmarks.bench $(ARGS)
+
 benchmarks: $(BIN)/.dev ## what is how fast beside what, for some ten minutes; ARGS="process_orders million_orders"
 	@PYTHONPATH=src:. exec $(BIN)/python -m benchmarks $(ARGS)
 
@@ -106,12 +109,13 @@ lock: $(BIN)/.dev ## pin the newest versions that requirements/*.in allow
 		--no-emit-index-url --no-header --no-annotate"; \
 	$$compile --upgrade requirements/dev.in -o requirements/dev.txt; \
 	$$compile requirements/local.in -c requirements/dev.txt -o requirements/local.txt; \
+	$$compile requirements/peers.in -c requirements/dev.txt -o requirements/peers.txt; \
 	$$compile requirements/runtime.in -c requirements/dev.txt -o src/requirements.txt; \
 	$$compile requirements/service.in -c requirements/dev.txt -o requirements/service.txt; \
 	$$compile --upgrade requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## remove the environment and the local state
-	rm -rf .venv .tradepost .aws-sam .simulation.json .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .tradepost .aws-sam .bench .simulation.json .coverage* .pytest_cache .mypy_cache .ruff_cache
 
 # A file of our own marks the environment: .venv/bin/python is a link to somebody else's file.
 .venv/.made: .python-version

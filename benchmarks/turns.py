@@ -9,10 +9,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-Turn = Callable[[], float]
-"""Does the work once; returns the seconds that it took, without what prepared it."""
+Found = TypeVar("Found")
+"""What one turn tells: the seconds that its work took without what prepared it, or more than that."""
 
 
 def number(text: str) -> int:
@@ -31,18 +31,18 @@ def arguments(told: str, rounds: int) -> ArgumentParser:
     return parser
 
 
-def take_turns(turns: Mapping[str, Turn], rounds: int, title: str) -> Mapping[str, Sequence[float]]:
-    """Return each contestant's seconds by round. One more round warms up; every other round begins with the last."""
-    seconds: dict[str, list[float]] = {name: [] for name in turns}
+def take_turns(turns: Mapping[str, Callable[[], Found]], rounds: int, title: str) -> Mapping[str, Sequence[Found]]:
+    """Return what each contestant told by round. One more round warms up; every other round begins with the last."""
+    found: dict[str, list[Found]] = {name: [] for name in turns}
     for round_number in range(rounds + 1):
         names = list(turns) if round_number % 2 else list(reversed(turns))
         for name in names:
             _tell(f"{title}: round {round_number} of {rounds}, {name} ...")
-            took = turns[name]()
+            told = turns[name]()
             if round_number:
-                seconds[name].append(took)
+                found[name].append(told)
     _tell("")
-    return seconds
+    return found
 
 
 @contextmanager

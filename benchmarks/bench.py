@@ -1,0 +1,76 @@
+"""Our functions as they ship, beside their peers: one table, whether each bound is met, and what changed since.
+
+make bench ARGS="--rounds 5 get_item"
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from benchmarks import packages, results
+from benchmarks.bounds import Bound, judged, median, ratio
+from benchmarks.contest import Contest, hold
+from benchmarks.get_item import BARE, FASTAPI, OURS, TRIMMED, UNCOMPILED, get_item
+from benchmarks.turns import arguments
+
+CONTESTS: Mapping[str, Callable[[], AbstractContextManager[Contest]]] = {"get_item": get_item}
+"""By the names that ARGS takes."""
+
+ITEM = "GET one item"
+BOUNDS: Sequence[Bound] = (
+    Bound(f"{ITEM}, cold, to {BARE} as pip installs it", ratio(ITEM, "cold_ms", BARE), 0.80),
+    Bound(f"{ITEM}, cold, to {TRIMMED}", ratio(ITEM, "cold_ms", TRIMMED)),
+    Bound(f"{ITEM}, cold, to {FASTAPI}", ratio(ITEM, "cold_ms", FASTAPI), 0.38),
+    Bound(f"{ITEM}, warm, to {BARE}", ratio(ITEM, "warm_us", BARE), 1.10),
+    Bound(f"{ITEM}, warm, to {FASTAPI}", ratio(ITEM, "warm_us", FASTAPI), 0.85),
+    Bound(
+        f"{ITEM}, RSS more than {BARE}",
+        lambda turns: median(ITEM, "rss_mb")(turns) - median(ITEM, "rss_mb", BARE)(turns),
+        2,
+        unit="MB",
+    ),
+    Bound(f"{ITEM}, cold, without .pyc to with", ratio(ITEM, "cold_ms", OURS, of=UNCOMPILED)),
+    Bound("Package of GET one item", median(ITEM, "package_mb"), 22, unit="MB"),
+)
+
+
+def known(text: str) -> str:
+    """Return a contest's name, as argparse wants it."""
+    if text not in CONTESTS:
+        raise ArgumentTypeError(f"there is no {text}; there is {', '.join(CONTESTS)}")
+    return text
+
+
+def main() -> int:
+    """Hold the contests that are named, or all; print and save what came of them."""
+    parser = arguments(__doc__ or "", rounds=21)
+    parser.add_argument(
+        "names", type=known, nargs="*", metavar="NAME", help=f"{', '.join(CONTESTS)}; all without a name"
+    )
+    asked = parser.parse_args()
+    turns: dict[str, Mapping[str, Sequence[Mapping[str, Any]]]] = {}
+    try:
+        for name in asked.names or CONTESTS:
+            with CONTESTS[name]() as contest:
+                turns[contest.title] = weighed(contest, hold(contest, asked.rounds))
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    run = results.run(turns, judged(BOUNDS, turns), asked.rounds)
+    results.show(run, results.previous())
+    results.save(run)
+    return 0
+
+
+def weighed(contest: Contest, turns: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, Sequence[Any]]:
+    """Return turns with what each contestant's package takes."""
+    sizes = {name: packages.megabytes(*one.paths) for name, one in contest.contestants.items()}
+    return {name: [{**turn, "package_mb": sizes[name]} for turn in found] for name, found in turns.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

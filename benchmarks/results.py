@@ -1,0 +1,154 @@
+"""What a run of `make bench` found: shown beside the run before, saved, and published."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bounds import Turns, value
+from benchmarks.packages import FOLDER
+from benchmarks.turns import table
+from local.state import ROOT
+
+PUBLISHED = ROOT / "benchmarks" / "results.json"
+LAST = FOLDER / "results.json"
+HEAD = (
+    "",
+    "cold, ms",
+    "import, ms",
+    "warm p50, µs",
+    "p99, µs",
+    "RSS, MB",
+    "modules",
+    "package, MB",
+    "ours, cold",
+    "ours, warm",
+)
+
+Run = Mapping[str, Any]
+
+
+def run(turns: Turns, bounds: Sequence[Mapping[str, Any]], rounds: int) -> Run:
+    """Return what there is to say of a run: medians by contest and contestant, and the machine that it ran on."""
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "python": platform.python_version(),
+        "processor": _processor(),
+        "processors": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "rounds": rounds,
+        "contests": {
+            contest: {name: _figures(turns) for name, turns in found.items()} for contest, found in turns.items()
+        },
+        "bounds": list(bounds),
+    }
+
+
+def _figures(turns: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    measures = [name for name, found in turns[0].items() if isinstance(found, int | float)]
+    calls = [call for turn in turns for call in turn["warm_us"]]
+    warm = {"warm_us": statistics.median(calls), "warm_p99_us": _p99(calls)} if calls else {}
+    return {name: round(found, 3) for name, found in _medians(turns, measures).items()} | {
+        name: round(found, 1) for name, found in warm.items()
+    }
+
+
+def _medians(turns: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> Mapping[str, float]:
+    return {name: statistics.median(value(turn, name) for turn in turns) for name in measures}
+
+
+def _p99(calls: Sequence[float]) -> float:
+    return sorted(calls)[len(calls) * 99 // 100]
+
+
+def show(found: Run, before: Run | None) -> None:
+    """Print the table, the bounds, and what changed since the run before, as ratios."""
+    machine = f"{found['processors']} x {found['processor']}, a load of {found['load']}, Python {found['python']}"
+    was = f"; beside the run of {before['date']} ({before['commit']})" if before else ""
+    print(f"{found['rounds']} rounds on {machine}{was}")
+    table("What each contestant costs; `ours` says by how much ours is it", HEAD, rows(found))
+    table("What is wanted", ("", "is", "was", "wanted", "met"), wishes(found, before))
+    if before:
+        table("Now to the run before", ("", "cold", "warm p50", "RSS", "package"), changes(found, before))
+
+
+def rows(found: Run) -> list[list[str]]:
+    """Return the table's cells."""
+    cells = []
+    for contest, contestants in found["contests"].items():
+        ours = next(iter(contestants.values()))
+        for name, one in contestants.items():
+            plain = [_cell(one, "cold_ms"), _cell(one, "import_ms"), _cell(one, "warm_us"), _cell(one, "warm_p99_us"),
+                     _cell(one, "rss_mb", 1), _cell(one, "modules"), _cell(one, "package_mb", 1)]  # fmt: skip
+            cells.append([f"{contest}: {name}", *plain, _ratio(ours, one, "cold_ms"), _ratio(ours, one, "warm_us")])
+    return cells
+
+
+def wishes(found: Run, before: Run | None) -> list[list[str]]:
+    """Return the bounds' cells."""
+    was = {one["what"]: one["figure"] for one in before["bounds"]} if before else {}
+    said = {None: "", True: "yes", False: "NO"}
+    return [
+        [
+            one["what"],
+            f"{one['figure']:.2f} {one['unit']}",
+            f"{was[one['what']]:.2f}" if one["what"] in was else "",
+            one["wanted"] or "",
+            said[one["met"]],
+        ]
+        for one in found["bounds"]
+    ]
+
+
+def changes(found: Run, before: Run) -> list[list[str]]:
+    """Return the cells of what both runs measured, as ratios of now to then."""
+    cells = []
+    for contest, contestants in found["contests"].items():
+        for name, one in contestants.items():
+            if old := before["contests"].get(contest, {}).get(name):
+                measures = ("cold_ms", "warm_us", "rss_mb", "package_mb")
+                cells.append([f"{contest}: {name}", *(_ratio(one, old, measure) for measure in measures)])
+    return cells
+
+
+def _cell(one: Mapping[str, float], measure: str, digits: int = 0) -> str:
+    return f"{one[measure]:,.{digits}f}" if measure in one else ""
+
+
+def _ratio(of: Mapping[str, float], to: Mapping[str, float], measure: str) -> str:
+    return f"{of[measure] / to[measure]:.2f} x" if of.get(measure) and to.get(measure) else ""
+
+
+def previous() -> Run | None:
+    """Return the last run here, or else the one that was published."""
+    return next((json.loads(one.read_text()) for one in (LAST, PUBLISHED) if one.exists()), None)
+
+
+def save(found: Run) -> None:
+    """Keep a run for the next to be compared with."""
+    LAST.parent.mkdir(exist_ok=True)
+    LAST.write_text(_json(found))
+
+
+def _json(found: Run) -> str:
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(["git", "-C", ROOT, *command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    said = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", said.read_text()) if said.exists() else None
+    return found[1] if found else platform.processor() or platform.machine()
