@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
@@ -49,7 +49,11 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
     """
 
     def __init__(
-        self, event_type: EventType, parse: Callable[[Any], T], work: Work[T], refuse: Refuse | None = None
+        self,
+        event_type: EventType,
+        parse: Callable[[Mapping[str, Any]], T],
+        work: Work[T],
+        refuse: Refuse | None = None,
     ) -> None:
         super().__init__(event_type=event_type, raise_on_entire_batch_failure=False)
         self._parse = parse
@@ -57,21 +61,38 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
         self._refuse = refuse
         self._errors: dict[int, Exception] = {}
 
+    def __call__(self, records: list[dict[str, Any]], handler: Any, lambda_context: Any = None) -> Self:
+        """Take a batch. Powertools inspects the handler's signature each time; nothing here calls that."""
+        self.records = records
+        self.handler = handler
+        self.lambda_context = lambda_context
+        return self
+
     def _prepare(self) -> None:
         super()._prepare()  # type: ignore[no-untyped-call] # Powertools left it untyped
         self._errors = {}
-        items: dict[int, T] = {}
-        for position, record in enumerate(self.records):
-            try:
-                items[position] = self._parse(self._to_batch_type(record, event_type=self.event_type))
-            except Exception as error:
-                self._errors[position] = error
+        items = self._read()
         unread = dict(self._errors)
         if items:
             self._do(items)
         if unread and self._refuse:
             self._give_up(unread, self._refuse)
-        self._position = -1
+
+    def _read(self) -> dict[int, T]:
+        """Parse all as fast as can be; only when one cannot be parsed, find out which."""
+        try:
+            return dict(enumerate(map(self._parse, self.records)))
+        except Exception:
+            return self._read_each()
+
+    def _read_each(self) -> dict[int, T]:
+        items: dict[int, T] = {}
+        for position, record in enumerate(self.records):
+            try:
+                items[position] = self._parse(record)
+            except Exception as error:
+                self._errors[position] = error
+        return items
 
     def _give_up(self, unread: Mapping[int, Exception], refuse: Refuse) -> None:
         """Give up what cannot be parsed, up to the first item that failed: a stream comes again from there."""
@@ -119,14 +140,15 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
         positions = list(items)
         self._errors |= {positions[index]: error for index, error in self._work(list(items.values())).items()}
 
-    def _process_record(self, record: dict[str, Any]) -> Any:
-        self._position += 1
+    def process(self) -> list[tuple[Any, ...]]:
+        """Report what failed; everything is done by now, and of the rest there is nothing to say."""
+        return [self._report(self.records[position], error) for position, error in sorted(self._errors.items())]
+
+    def _report(self, record: dict[str, Any], error: Exception) -> Any:
+        logger.error("record failed", record=identifier(record), exc_info=error)
+        count("FailedRecords")
         data = self._to_batch_type(record, event_type=self.event_type)
-        if error := self._errors.get(self._position):
-            logger.error("record failed", record=identifier(record), exc_info=error)
-            count("FailedRecords")
-            return self.failure_handler(record=data, exception=(type(error), error, error.__traceback__))
-        return self.success_handler(record=data, result=None)
+        return self.failure_handler(record=data, exception=(type(error), error, error.__traceback__))
 
     def _clean(self) -> None:
         super()._clean()  # type: ignore[no-untyped-call] # as above

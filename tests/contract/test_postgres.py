@@ -6,7 +6,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -478,7 +477,7 @@ def test_the_database_itself_refuses_to_oversell(shop: Shop) -> None:
     """Should the code above it ever be wrong."""
     for wrong in ({"on_hand": -1}, {"allocated": 11}, {"allocated": -1}, {"shipped_total": -1}):
         with pytest.raises(psycopg.errors.CheckViolation), shop.store.transaction() as tx:
-            tx.save_stock([replace(shop.level("TEA"), **wrong)])
+            tx.save_stock([shop.level("TEA")._replace(**wrong)])
 
 
 def test_an_order_is_inserted_once(shop: Shop) -> None:

@@ -49,7 +49,7 @@ def run(work: Work, *words: str, context: Context | None = None) -> list[str]:
     """Return the messages that failed."""
 
     def parse(record: Any) -> str:
-        return str(json.loads(record.body)["word"])
+        return str(json.loads(record["body"])["word"])
 
     processor = WholeBatchProcessor(EventType.SQS, parse, work)
     event = sqs(*[{"word": word} for word in words])
@@ -179,7 +179,7 @@ def test_what_cannot_be_read_is_given_up_after_the_work_and_before_the_first_tha
         return list(unread)
 
     def parse(record: Any) -> str:
-        return str(json.loads(record.body)["word"])
+        return str(json.loads(record["body"])["word"])
 
     event = sqs({}, {"word": "down"}, {})
     processor = WholeBatchProcessor(EventType.SQS, parse, work, refuse)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.catalog.products import normal_sku
 from domain.errors import NotFound
@@ -17,8 +17,7 @@ from domain.orders.order import Status
 from domain.ports import Clock
 
 
-@dataclass(frozen=True)
-class OrderStep:
+class OrderStep(NamedTuple):
     """An order reached a status at a time."""
 
     order_id: str

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from domain.outbox import Message, Topic
 
 
-@dataclass(frozen=True)
-class StockLevel:
+class StockLevel(NamedTuple):
     """One sku's stock after its `version`-th change; quantities in units.
 
     `allocated` of the `on_hand` units are promised to confirmed orders; `shipped_total` only grows.
