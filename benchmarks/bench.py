@@ -12,15 +12,33 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from benchmarks import packages, results
+from benchmarks.authorizer import DECODE, authorizer
+from benchmarks.authorizer import PEER as PYJWT
+from benchmarks.authorizer import TITLE as AUTHORIZER
 from benchmarks.bounds import Bound, judged, median, ratio
 from benchmarks.contest import Contest, hold
-from benchmarks.get_item import BARE, FASTAPI, OURS, TRIMMED, UNCOMPILED, get_item
+from benchmarks.get_item import (
+    BARE,
+    FASTAPI,
+    OVER_TLS,
+    TRIMMED,
+    UNCOMPILED,
+    UNDER_CLIENT,
+    get_item,
+    over_tls,
+    under_runtime_client,
+)
+from benchmarks.get_item import TITLE as ITEM
 from benchmarks.turns import arguments
 
-CONTESTS: Mapping[str, Callable[[], AbstractContextManager[Contest]]] = {"get_item": get_item}
+CONTESTS: Mapping[str, Callable[[], AbstractContextManager[Contest]]] = {
+    "get_item": get_item,
+    "tls": over_tls,
+    "runtime_client": under_runtime_client,
+    "authorizer": authorizer,
+}
 """By the names that ARGS takes."""
 
-ITEM = "GET one item"
 BOUNDS: Sequence[Bound] = (
     Bound(f"{ITEM}, cold, to {BARE} as pip installs it", ratio(ITEM, "cold_ms", BARE), 0.80),
     Bound(f"{ITEM}, cold, to {TRIMMED}", ratio(ITEM, "cold_ms", TRIMMED)),
@@ -33,7 +51,14 @@ BOUNDS: Sequence[Bound] = (
         2,
         unit="MB",
     ),
-    Bound(f"{ITEM}, cold, without .pyc to with", ratio(ITEM, "cold_ms", OURS, of=UNCOMPILED)),
+    Bound(f"{ITEM}, cold, without .pyc to with", ratio(ITEM, "cold_ms", "ours", of=UNCOMPILED)),
+    Bound(f"{OVER_TLS}, first request, to {BARE}", ratio(OVER_TLS, "request_ms", BARE), 0.5),
+    Bound(f"{OVER_TLS}, cold, to {BARE}", ratio(OVER_TLS, "cold_ms", BARE)),
+    Bound(f"{UNDER_CLIENT}, cold, to {BARE}", ratio(UNDER_CLIENT, "cold_ms", BARE)),
+    Bound(f"{UNDER_CLIENT}, warm, to {BARE}", ratio(UNDER_CLIENT, "warm_us", BARE)),
+    Bound(f"{AUTHORIZER}, cold, to {PYJWT}", ratio(AUTHORIZER, "cold_ms", PYJWT), 0.90),
+    Bound(f"{AUTHORIZER}, warm, to {DECODE}", ratio(AUTHORIZER, "warm_us", DECODE), 1.3),
+    Bound("Package of the authorizer", median(AUTHORIZER, "package_mb"), 20, unit="MB"),
     Bound("Package of GET one item", median(ITEM, "package_mb"), 22, unit="MB"),
 )
 

@@ -40,11 +40,15 @@ Turn = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Contestant:
-    """A handler ("module.attribute") and the folders that it is deployed as; `environment` is its own alone."""
+    """A handler ("module.attribute") and the folders that it is deployed as; `environment` is its own alone.
+
+    One that is not `whole` does a part of the work, for scale: nobody compares its answer.
+    """
 
     handler: str
     paths: Sequence[Path]
     environment: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = True
 
 
 def in_child(contest: Contest, one: Contestant) -> Turn:
@@ -54,7 +58,7 @@ def in_child(contest: Contest, one: Contestant) -> Turn:
         "handler": one.handler,
         "environment": {**VARIABLES, **contest.environment, **one.environment},
         "event": contest.event,
-        "others": contest.others,
+        "others": contest.others if one.whole else {},
         "stub": contest.stub,
         "warm": contest.warm,
     }
@@ -103,7 +107,10 @@ def hold(contest: Contest, rounds: int) -> Mapping[str, Sequence[Turn]]:
     answered: dict[str, Any] = {}
 
     def turn(name: str) -> Turn:
-        found = contest.turn(contest, contest.contestants[name])
+        one = contest.contestants[name]
+        found = contest.turn(contest, one)
+        if not one.whole:
+            return found
         said = {"": found["answer"], **found["others"]}
         for event, answer in said.items():
             here = contest.alike(answer)
