@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bounds import Turns, value
+from benchmarks.chart import chart
 from benchmarks.packages import FOLDER
 from benchmarks.turns import table
 from local.state import ROOT
 
 PUBLISHED = ROOT / "benchmarks" / "results.json"
+CHART = ROOT / "docs" / "benchmarks.svg"
+PAGE = ROOT / "docs" / "benchmarks.md"
+FIGURES = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
 LAST = FOLDER / "results.json"
 HEAD = (
     "",
     "cold, ms",
-    "import, ms",
+    "its CPU, ms",
     "warm p50, µs",
     "p99, µs",
     "RSS, MB",
@@ -31,6 +35,15 @@ HEAD = (
     "package, MB",
     "ours, cold",
     "ours, warm",
+)
+COLUMNS = (
+    ("cold_ms", 0),
+    ("cold_cpu_ms", 0),
+    ("warm_us", 0),
+    ("warm_p99_us", 0),
+    ("rss_mb", 1),
+    ("modules", 0),
+    ("package_mb", 1),
 )
 
 Run = Mapping[str, Any]
@@ -72,13 +85,18 @@ def _p99(calls: Sequence[float]) -> float:
 
 def show(found: Run, before: Run | None) -> None:
     """Print the table, the bounds, and what changed since the run before, as ratios."""
-    machine = f"{found['processors']} x {found['processor']}, a load of {found['load']}, Python {found['python']}"
-    was = f"; beside the run of {before['date']} ({before['commit']})" if before else ""
-    print(f"{found['rounds']} rounds on {machine}{was}")
-    table("What each contestant costs; `ours` says by how much ours is it", HEAD, rows(found))
+    was = f"; the run before is of {before['date']} ({before['commit']})" if before else ""
+    print(f"{where(found)}{was}")
+    table("What each costs, and by how much ours is it", HEAD, rows(found))
     table("What is wanted", ("", "is", "was", "wanted", "met"), wishes(found, before))
     if before:
         table("Now to the run before", ("", "cold", "warm p50", "RSS", "package"), changes(found, before))
+
+
+def where(found: Run) -> str:
+    """Return a line of what the figures are of."""
+    machine = f"{found['processors']} x {found['processor']}, a load of {found['load']}"
+    return f"{found['date']}, {found['rounds']} rounds, Python {found['python']}, {machine}"
 
 
 def rows(found: Run) -> list[list[str]]:
@@ -87,8 +105,7 @@ def rows(found: Run) -> list[list[str]]:
     for contest, contestants in found["contests"].items():
         ours = next(iter(contestants.values()))
         for name, one in contestants.items():
-            plain = [_cell(one, "cold_ms"), _cell(one, "import_ms"), _cell(one, "warm_us"), _cell(one, "warm_p99_us"),
-                     _cell(one, "rss_mb", 1), _cell(one, "modules"), _cell(one, "package_mb", 1)]  # fmt: skip
+            plain = [_cell(one, measure, digits) for measure, digits in COLUMNS]
             cells.append([f"{contest}: {name}", *plain, _ratio(ours, one, "cold_ms"), _ratio(ours, one, "warm_us")])
     return cells
 
@@ -133,10 +150,36 @@ def previous() -> Run | None:
     return next((json.loads(one.read_text()) for one in (LAST, PUBLISHED) if one.exists()), None)
 
 
-def save(found: Run) -> None:
-    """Keep a run for the next to be compared with."""
+def save(found: Run, before: Run | None) -> None:
+    """Keep a run for the next to be compared with; contests that it left out stay as they were."""
     LAST.parent.mkdir(exist_ok=True)
-    LAST.write_text(_json(found))
+    old = before or {"contests": {}, "bounds": []}
+    bounds = {one["what"]: one for one in [*old["bounds"], *found["bounds"]]}
+    contests = {**old["contests"], **found["contests"]}
+    LAST.write_text(_json({**found, "contests": contests, "bounds": [*bounds.values()]}))
+
+
+def publish(found: Run, charted: Mapping[str, Sequence[str]]) -> None:
+    """Rewrite what is committed: the figures, the page's tables, and the chart of some contests' cold starts."""
+    PUBLISHED.write_text(_json(found))
+    cold = {
+        contest: {name: found["contests"][contest][name]["cold_ms"] for name in names}
+        for contest, names in charted.items()
+    }
+    CHART.write_text(chart("Cold starts: import and first call, in ms", "ms", cold))
+    PAGE.write_text(page(PAGE.read_text(), found))
+
+
+def page(text: str, found: Run) -> str:
+    """Return the page with a run's tables in the place of those that it has."""
+    wanted = markdown(("", "is", "wanted", "met"), [[what, is_, *rest] for what, is_, _, *rest in wishes(found, None)])
+    tables = f"{where(found)}.\n\n{wanted}\n\n{markdown(HEAD, rows(found))}\n\n"
+    return FIGURES.sub(lambda _: f"\n{tables}", text)
+
+
+def markdown(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Return a table."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *cells))
 
 
 def _json(found: Run) -> str:
