@@ -19,6 +19,8 @@ IMAGE_URI = {
     "ConstraintDescription": "an image in ECR with its tag or digest",
 }
 
+ZIPPED_BY = {"BuildMethod", "WorkingDirectory"}
+
 
 def as_images(template: dict[str, Any]) -> dict[str, Any]:
     """Return a template whose functions are images, each with its handler as the command."""
@@ -41,7 +43,8 @@ def _as_image(resource: dict[str, Any]) -> dict[str, Any]:
         "ImageUri": {"Ref": "ImageUri"},
         "ImageConfig": {"Command": [resource["Properties"]["Handler"]]},
     }
-    return {**resource, "Properties": {**own, **image}}
+    said = {name: value for name, value in resource["Metadata"].items() if name not in ZIPPED_BY}
+    return {**resource, "Metadata": said, "Properties": {**own, **image}}
 
 
 if __name__ == "__main__":

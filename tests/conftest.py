@@ -16,7 +16,7 @@ from adapters.postgres.database import Database, Server
 from local.services import found_nginx
 from local.state import ROOT as FOLDER
 from local.state import LocalError
-from tests import asked, servers
+from tests import asked, packaged, servers
 from tests.cloud import DYNAMODB_LOCAL, DYNAMODBS, Cloud
 from tests.privileges.session import Judging
 
@@ -48,7 +48,8 @@ def pytest_report_header() -> str:
     containers = "not here: `make sam-local` runs every function in one, and needs a Docker engine"
     front = "services behind nginx, without tests of functions (tests/asked.py)" if asked.services() else "functions"
     lines = (f"dynamodb: {', '.join(DYNAMODBS)}{also}", f"sales: {sales}", f"nginx: {nginx}", f"front door: {front}")
-    return "\n".join([*lines, f"containers: {containers}"])
+    builder = packaged.python() or "NOT HERE: no test of packages (Linux with Python 3.13 and pip builds and runs them)"
+    return "\n".join([*lines, f"packages: {builder}", f"containers: {containers}"])
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, UnknownServiceError
 
 from domain.errors import Unavailable
 
@@ -86,7 +86,10 @@ def client(service: Literal["secretsmanager"], *, read: float = READ, tries: int
 @overload
 def client(service: Literal["sqs"]) -> SQSClient: ...
 def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
-    """Return a client for a service, in the region that REGION names."""
+    """Return a client for a service, in the region that REGION names.
+
+    Raises RuntimeError for a service that the package lacks: it holds those that the code names.
+    """
     config = Config(
         connect_timeout=CONNECT,
         read_timeout=read,
@@ -94,5 +97,10 @@ def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
         max_pool_connections=PARALLEL,
         parameter_validation=service not in BULK,
     )
-    with _MAKING:
-        return _session().client(service, config=config)
+    try:
+        with _MAKING:
+            return _session().client(service, config=config)
+    except UnknownServiceError as error:
+        raise RuntimeError(
+            f'the package was built without {service}: `sam build` ships what src asks for by name, client("{service}")'
+        ) from error

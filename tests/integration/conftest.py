@@ -15,12 +15,15 @@ from adapters.postgres.database import Database, Server
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from adapters.system import now
+from tests import packaged
 from tests.cloud import REGION, ROOT, Cloud
 from tests.conftest import TABLES
 from tests.events import ROUTE_OF, Context, http
 from tests.openapi import check_answer
 from tests.servers import service_on
 from tests.shop import Shop
+
+collect_ignore = [*(() if packaged.python() else ("test_packages.py",))]
 
 WIRED = {
     "calls": ("calls",),

@@ -145,9 +145,15 @@ class Request:
         return (authorizer.get("lambda") or {}) if self._decoded() else authorizer
 
     def _verified(self) -> Mapping[str, str]:
-        """Return what the bearer token says. Raises Unauthenticated, Unavailable."""
-        from adapters.tokens.keys import KeysUnavailable  # noqa: PLC0415 - only deployments without authorizer pay
-        from handlers.wiring.tokens import verifier  # noqa: PLC0415 - as above
+        """Return what the bearer token says. Raises Unauthenticated, Unavailable, and RuntimeError where it cannot."""
+        try:
+            from adapters.tokens.keys import KeysUnavailable  # noqa: PLC0415 - only deployments without authorizer pay
+            from handlers.wiring.tokens import verifier  # noqa: PLC0415 - as above
+        except ModuleNotFoundError as error:
+            raise RuntimeError(
+                "the package was built without what verifies tokens: write TOKENS_VERIFIED_BY: handler into the"
+                " template itself, and `sam build` again"
+            ) from error
 
         try:
             return context(verifier().verify(self.token()))
