@@ -15,7 +15,7 @@ from benchmarks import packages, results
 from benchmarks.authorizer import DECODE, authorizer
 from benchmarks.authorizer import PEER as PYJWT
 from benchmarks.authorizer import TITLE as AUTHORIZER
-from benchmarks.bounds import Bound, judged, median, ratio
+from benchmarks.bounds import Bound, Ratio, judged, median
 from benchmarks.contest import Contest, hold
 from benchmarks.get_item import (
     BARE,
@@ -42,24 +42,24 @@ CONTESTS: Mapping[str, Callable[[], AbstractContextManager[Contest]]] = {
 
 CHARTED = {ITEM: ("ours", BARE, TRIMMED, RESOLVER, FASTAPI), AUTHORIZER: ("ours", PYJWT)}
 BOUNDS: Sequence[Bound] = (
-    Bound(f"{ITEM}, cold, to {BARE} as pip installs it", ratio(ITEM, "cold_ms", BARE), 0.80),
-    Bound(f"{ITEM}, cold, to {TRIMMED}", ratio(ITEM, "cold_ms", TRIMMED)),
-    Bound(f"{ITEM}, cold, to {FASTAPI}", ratio(ITEM, "cold_ms", FASTAPI), 0.38),
-    Bound(f"{ITEM}, warm, to {BARE}", ratio(ITEM, "warm_us", BARE), 1.10),
-    Bound(f"{ITEM}, warm, to {FASTAPI}", ratio(ITEM, "warm_us", FASTAPI), 0.85),
+    Bound(f"{ITEM}, cold, to {BARE} as pip installs it", Ratio(ITEM, "cold_ms", BARE), 0.80),
+    Bound(f"{ITEM}, cold, to {TRIMMED}", Ratio(ITEM, "cold_ms", TRIMMED)),
+    Bound(f"{ITEM}, cold, to {FASTAPI}", Ratio(ITEM, "cold_ms", FASTAPI), 0.38),
+    Bound(f"{ITEM}, warm, to {BARE}", Ratio(ITEM, "warm_us", BARE), 1.10),
+    Bound(f"{ITEM}, warm, to {FASTAPI}", Ratio(ITEM, "warm_us", FASTAPI), 0.85),
     Bound(
         f"{ITEM}, RSS more than {BARE}",
         lambda turns: median(ITEM, "rss_mb")(turns) - median(ITEM, "rss_mb", BARE)(turns),
         2,
         unit="MB",
     ),
-    Bound(f"{ITEM}, cold, without .pyc to with", ratio(ITEM, "cold_ms", "ours", of=UNCOMPILED)),
-    Bound(f"{OVER_TLS}, first request, to {BARE}", ratio(OVER_TLS, "request_ms", BARE), 0.5),
-    Bound(f"{OVER_TLS}, cold, to {BARE}", ratio(OVER_TLS, "cold_ms", BARE)),
-    Bound(f"{UNDER_CLIENT}, cold, to {BARE}", ratio(UNDER_CLIENT, "cold_ms", BARE)),
-    Bound(f"{UNDER_CLIENT}, warm, to {BARE}", ratio(UNDER_CLIENT, "warm_us", BARE)),
-    Bound(f"{AUTHORIZER}, cold, to {PYJWT}", ratio(AUTHORIZER, "cold_ms", PYJWT), 0.90),
-    Bound(f"{AUTHORIZER}, warm, to {DECODE}", ratio(AUTHORIZER, "warm_us", DECODE), 1.3),
+    Bound(f"{ITEM}, cold, without .pyc to with", Ratio(ITEM, "cold_ms", "ours", of=UNCOMPILED)),
+    Bound(f"{OVER_TLS}, first request, to {BARE}", Ratio(OVER_TLS, "request_ms", BARE), 0.5),
+    Bound(f"{OVER_TLS}, cold, to {BARE}", Ratio(OVER_TLS, "cold_ms", BARE)),
+    Bound(f"{UNDER_CLIENT}, cold, to {BARE}", Ratio(UNDER_CLIENT, "cold_ms", BARE)),
+    Bound(f"{UNDER_CLIENT}, warm, to {BARE}", Ratio(UNDER_CLIENT, "warm_us", BARE)),
+    Bound(f"{AUTHORIZER}, cold, to {PYJWT}", Ratio(AUTHORIZER, "cold_ms", PYJWT), 0.90),
+    Bound(f"{AUTHORIZER}, warm, to {DECODE}", Ratio(AUTHORIZER, "warm_us", DECODE), 1.3),
     Bound("Package of the authorizer", median(AUTHORIZER, "package_mb"), 20, unit="MB"),
     Bound("Package of GET one item", median(ITEM, "package_mb"), 22, unit="MB"),
 )

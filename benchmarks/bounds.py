@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.turns import ratios
 
+PROCESSOR = {"cold_ms": "cold_cpu_ms", "warm_us": "warm_cpu_us"}
+"""What of a measure was the processor's time."""
 Turns = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 """What each turn told, by contest and contestant."""
 
@@ -36,14 +38,26 @@ def value(turn: Mapping[str, Any], measure: str) -> float:
     return float(statistics.median(found) if isinstance(found, list) else found)
 
 
-def ratio(contest: str, measure: str, to: str, of: str = "ours") -> Callable[[Turns], float]:
-    """Return what computes by how much one contestant's measure is another's: the median of each round's ratio."""
+@dataclass(frozen=True)
+class Ratio:
+    """By how much one contestant's measure is another's: the median of each round's ratio."""
 
-    def computed(turns: Turns) -> float:
-        mine, theirs = ([value(turn, measure) for turn in turns[contest][name]] for name in (of, to))
+    contest: str
+    measure: str
+    to: str
+    of: str = "ours"
+
+    def __call__(self, turns: Turns) -> float:
+        """Return the figure."""
+        contest = turns[self.contest]
+        mine, theirs = ([value(turn, self.measure) for turn in contest[name]] for name in (self.of, self.to))
         return statistics.median(ratios(mine, theirs))
 
-    return computed
+    def cpu(self, turns: Turns) -> float | None:
+        """Return the same of the processor time alone, which a busy machine disturbs less; None where nobody knows."""
+        measure = PROCESSOR.get(self.measure)
+        known = measure and all(measure in turns[self.contest][name][0] for name in (self.of, self.to))
+        return replace(self, measure=measure)(turns) if measure and known else None
 
 
 def median(contest: str, measure: str, of: str = "ours") -> Callable[[Turns], float]:
@@ -59,9 +73,14 @@ def judged(bounds: Sequence[Bound], turns: Turns) -> list[dict[str, Any]]:
             figure = bound.of(turns)
         except KeyError:
             continue
-        sign = ">=" if bound.at_least else "<="
-        wanted = None if bound.wanted is None else f"{sign} {bound.wanted:g}"
         found.append(
-            {"what": bound.what, "figure": figure, "unit": bound.unit, "wanted": wanted, "met": bound.met(figure)}
+            {
+                "what": bound.what,
+                "figure": figure,
+                "cpu": bound.of.cpu(turns) if isinstance(bound.of, Ratio) else None,
+                "unit": bound.unit,
+                "wanted": None if bound.wanted is None else f"{'>=' if bound.at_least else '<='} {bound.wanted:g}",
+                "met": bound.met(figure),
+            }
         )
     return found

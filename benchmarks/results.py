@@ -24,27 +24,18 @@ CHART = ROOT / "docs" / "benchmarks.svg"
 PAGE = ROOT / "docs" / "benchmarks.md"
 FIGURES = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
 LAST = FOLDER / "results.json"
-HEAD = (
-    "",
-    "cold, ms",
-    "its CPU, ms",
-    "warm p50, µs",
-    "p99, µs",
-    "RSS, MB",
-    "modules",
-    "package, MB",
-    "ours, cold",
-    "ours, warm",
-)
-COLUMNS = (
-    ("cold_ms", 0),
-    ("cold_cpu_ms", 0),
-    ("warm_us", 0),
-    ("warm_p99_us", 0),
-    ("rss_mb", 1),
-    ("modules", 0),
-    ("package_mb", 1),
-)
+COLUMNS = {
+    "cold, ms": ("cold_ms", 0),
+    "of it CPU": ("cold_cpu_ms", 0),
+    "warm p50, µs": ("warm_us", 0),
+    "p99, µs": ("warm_p99_us", 0),
+    "mean CPU, µs": ("warm_cpu_us", 0),
+    "RSS, MB": ("rss_mb", 1),
+    "modules": ("modules", 0),
+    "package, MB": ("package_mb", 1),
+}
+"""Each with its measure and the digits after its point."""
+HEAD = ("", *COLUMNS, "ours, cold", "ours, warm")
 
 Run = Mapping[str, Any]
 
@@ -88,7 +79,7 @@ def show(found: Run, before: Run | None) -> None:
     was = f"; the run before is of {before['date']} ({before['commit']})" if before else ""
     print(f"{where(found)}{was}")
     table("What each costs, and by how much ours is it", HEAD, rows(found))
-    table("What is wanted", ("", "is", "was", "wanted", "met"), wishes(found, before))
+    table("What is wanted", ("", "is", "of CPU", "was", "wanted", "met"), wishes(found, before))
     if before:
         table("Now to the run before", ("", "cold", "warm p50", "RSS", "package"), changes(found, before))
 
@@ -105,7 +96,7 @@ def rows(found: Run) -> list[list[str]]:
     for contest, contestants in found["contests"].items():
         ours = next(iter(contestants.values()))
         for name, one in contestants.items():
-            plain = [_cell(one, measure, digits) for measure, digits in COLUMNS]
+            plain = [_cell(one, measure, digits) for measure, digits in COLUMNS.values()]
             cells.append([f"{contest}: {name}", *plain, _ratio(ours, one, "cold_ms"), _ratio(ours, one, "warm_us")])
     return cells
 
@@ -118,6 +109,7 @@ def wishes(found: Run, before: Run | None) -> list[list[str]]:
         [
             one["what"],
             f"{one['figure']:.2f} {one['unit']}",
+            "" if one["cpu"] is None else f"{one['cpu']:.2f}",
             f"{was[one['what']]:.2f}" if one["what"] in was else "",
             one["wanted"] or "",
             said[one["met"]],
@@ -172,7 +164,7 @@ def publish(found: Run, charted: Mapping[str, Sequence[str]]) -> None:
 
 def page(text: str, found: Run) -> str:
     """Return the page with a run's tables in the place of those that it has."""
-    wanted = markdown(("", "is", "wanted", "met"), [[what, is_, *rest] for what, is_, _, *rest in wishes(found, None)])
+    wanted = markdown(("", "is", "of CPU", "wanted", "met"), [[*row[:3], *row[4:]] for row in wishes(found, None)])
     tables = f"{where(found)}.\n\n{wanted}\n\n{markdown(HEAD, rows(found))}\n\n"
     return FIGURES.sub(lambda _: f"\n{tables}", text)
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks import results, stub
-from benchmarks.bounds import Bound, judged, median, ratio
+from benchmarks.bounds import Bound, Ratio, judged, median
 from benchmarks.chart import chart
 from benchmarks.contest import Contest, Contestant, Differ, hold, http_answer
 from benchmarks.get_item import OTHERS, VARIABLES, asks
@@ -26,8 +26,16 @@ TURNS = {
 
 
 def test_a_ratio_is_the_median_of_each_rounds() -> None:
-    assert ratio("read", "cold_ms", "peer")(TURNS) == pytest.approx((0.5 + 1.5) / 2)
-    assert ratio("read", "warm_us", "peer")(TURNS) == pytest.approx((0.5 + 1.0) / 2)
+    assert Ratio("read", "cold_ms", "peer")(TURNS) == pytest.approx((0.5 + 1.5) / 2)
+    assert Ratio("read", "warm_us", "peer")(TURNS) == pytest.approx((0.5 + 1.0) / 2)
+
+
+def test_a_ratio_tells_of_the_processor_time_where_every_turn_knows_it() -> None:
+    known = {"read": {name: [{"cold_ms": 9.0, "cold_cpu_ms": cpu}] for name, cpu in (("ours", 2.0), ("peer", 4.0))}}
+    bounds = [Bound("cold", Ratio("read", "cold_ms", "peer"), 1), Bound("ms", median("read", "cold_ms"))]
+
+    assert [one["cpu"] for one in judged(bounds, known)] == [0.5, None]
+    assert [one["cpu"] for one in judged(bounds, TURNS)] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -62,8 +70,8 @@ def test_a_run_is_compared_with_the_one_before_by_ratios() -> None:
     before = run(contests={"read": {"ours": {"cold_ms": 40.0, "warm_us": 3.0}}})
 
     assert results.changes(run(), before) == [["read: ours", "0.50 x", "1.00 x", "", ""]]
-    assert results.wishes(run(), before) == [["cold", "20.00 ms", "20.00", "<= 19", "NO"]]
-    assert results.wishes(run(), None) == [["cold", "20.00 ms", "", "<= 19", "NO"]]
+    assert results.wishes(run(), before) == [["cold", "20.00 ms", "", "20.00", "<= 19", "NO"]]
+    assert results.wishes(run(), None) == [["cold", "20.00 ms", "", "", "<= 19", "NO"]]
 
 
 def test_a_run_of_some_contests_leaves_the_others_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
