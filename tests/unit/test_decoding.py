@@ -9,44 +9,14 @@ import pytest
 
 from adapters.memory.others import MemoryFailures
 from benchmarks.contestants import kinesis_ours, kinesis_powertools, sqs_ours, sqs_powertools
+from benchmarks.decoding import MALFORMED, PAYLOAD, full_stream, queue, stream
 from handlers import failing
-from tests.events import Context, failures, kinesis, sqs
+from tests.events import Context, failures
 
-ID = "0191c0de-abcd-7000-8000-000000000000"
-STOCK = {"type": "stock", "sku": "TEA", "version": 1, "on_hand": 5, "allocated": 0, "shipped_total": 0}
-STEP = {"type": "order", "order_id": ID, "version": 1, "status": "PLACED", "reason": None, "total_minor": 5}
-AT = {"at": "2026-11-20T12:00:00.123456+00:00"}
-MESSAGES: list[Any] = [{"order_id": ID}, "not json", "[]", "null", "7", "{}", {"order_id": None}, {"order_id": 7}]
-RECORDS: list[Any] = [
-    {**STOCK, **AT},
-    {**STEP, **AT},
-    b"not json",
-    b"\xff\xfe",
-    b"[]",
-    b"null",
-    {},
-    {**AT, "type": "weather"},
-    STOCK,
-    {**STOCK, "at": "yesterday"},
-    {**STOCK, "at": None},
-    {**STOCK, "at": 7},
-    {**STOCK, "at": "2026-11-20T12:00:00"},
-    {**STOCK, "at": "9999-12-31T23:59:59+00:00"},
-    {**STOCK, "at": "1999-12-31T23:59:59+00:00"},
-    {**STOCK, **AT, "sku": None},
-    {**STOCK, **AT, "sku": ""},
-    {**STOCK, **AT, "sku": "tea"},
-    {**STOCK, **AT, "sku": "TEA\n"},
-    {**STOCK, **AT, "sku": "X" * 65},
-    {**STOCK, **AT, "on_hand": True},
-    {**STOCK, **AT, "on_hand": "5"},
-    {**STOCK, **AT, "on_hand": -1},
-    {**STOCK, **AT, "version": 1.5},
-    {**STOCK, **AT, "version": 2**63},
-    {**STEP, **AT, "status": "LOST"},
-    {**STEP, **AT, "order_id": "nobody"},
-    {**STEP, **AT, "order_id": 7},
-]
+HANDLERS = {
+    "sqs": (sqs_ours.handler, sqs_powertools.handler),
+    "kinesis": (kinesis_ours.handler, kinesis_powertools.handler),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -55,24 +25,23 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failing, "failures", MemoryFailures)
 
 
-def messages() -> dict[str, Any]:
-    event = sqs(*MESSAGES)
-    for record in event["Records"]:
-        record["attributes"] |= {"ApproximateFirstReceiveTimestamp": "1795176000000", "SenderId": "AIDA"}
-    return event
+def handled(source: str, event: Any) -> list[list[str]]:
+    return [failures(handler(event, Context())) for handler in HANDLERS[source]]
 
 
-def test_a_queues_messages_are_refused_by_both() -> None:
-    wrong = [f"m{number}" for number in range(1, len(MESSAGES))]
-
-    assert failures(sqs_ours.handler(messages(), Context())) == wrong
-    assert failures(sqs_powertools.handler(messages(), Context())) == wrong
+def test_both_read_what_we_write() -> None:
+    assert handled("sqs", queue(10)) == handled("kinesis", stream(100)) == [[], []]
 
 
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
-def test_a_streams_records_are_refused_by_both(separators: tuple[str, str]) -> None:
-    data = [one if isinstance(one, bytes) else json.dumps(one, separators=separators).encode() for one in RECORDS]
-    wrong = [f"s{number}" for number in range(2, len(RECORDS))]
+@pytest.mark.parametrize(("source", "name"), [(source, name) for source in MALFORMED for name in MALFORMED[source]])
+def test_both_refuse_the_same(source: str, name: str) -> None:
+    event = MALFORMED[source][name]
 
-    assert failures(kinesis_ours.handler(kinesis(*data), Context())) == wrong
-    assert failures(kinesis_powertools.handler(kinesis(*data), Context())) == wrong
+    ours, peers = handled(source, event)
+
+    assert ours == peers
+    assert len(ours) >= len(event["Records"]) - 1
+
+
+def test_a_full_payload_is_nearly_all_that_lambda_hands_over() -> None:
+    assert 0.999 < len(json.dumps(full_stream(), separators=(",", ":"))) / PAYLOAD <= 1
