@@ -17,6 +17,11 @@ from benchmarks.authorizer import PEER as PYJWT
 from benchmarks.authorizer import TITLE as AUTHORIZER
 from benchmarks.bounds import Bound, Ratio, judged, median
 from benchmarks.contest import Contest, hold
+from benchmarks.create_order import BARE as PSYCOPG
+from benchmarks.create_order import TITLE as ORDER
+from benchmarks.create_order import create_order
+from benchmarks.decoding import DECODING, TITLES
+from benchmarks.decoding import PEER as PYDANTIC
 from benchmarks.get_item import (
     BARE,
     FASTAPI,
@@ -37,10 +42,16 @@ CONTESTS: Mapping[str, Callable[[], AbstractContextManager[Contest]]] = {
     "tls": over_tls,
     "runtime_client": under_runtime_client,
     "authorizer": authorizer,
+    "create_order": create_order,
+    **DECODING,
 }
 """By the names that ARGS takes."""
 
-CHARTED = {ITEM: ("ours", BARE, TRIMMED, RESOLVER, FASTAPI), AUTHORIZER: ("ours", PYJWT)}
+CHARTED = {
+    ITEM: ("ours", BARE, TRIMMED, RESOLVER, FASTAPI),
+    AUTHORIZER: ("ours", PYJWT),
+    ORDER: ("ours", PSYCOPG, RESOLVER, FASTAPI),
+}
 BOUNDS: Sequence[Bound] = (
     Bound(f"{ITEM}, cold, to {BARE} as pip installs it", Ratio(ITEM, "cold_ms", BARE), 0.80),
     Bound(f"{ITEM}, cold, to {TRIMMED}", Ratio(ITEM, "cold_ms", TRIMMED)),
@@ -60,6 +71,14 @@ BOUNDS: Sequence[Bound] = (
     Bound(f"{UNDER_CLIENT}, warm, to {BARE}", Ratio(UNDER_CLIENT, "warm_us", BARE)),
     Bound(f"{AUTHORIZER}, cold, to {PYJWT}", Ratio(AUTHORIZER, "cold_ms", PYJWT), 0.90),
     Bound(f"{AUTHORIZER}, warm, to {DECODE}", Ratio(AUTHORIZER, "warm_us", DECODE), 1.3),
+    Bound(f"{ORDER}, cold, to {PSYCOPG}", Ratio(ORDER, "cold_ms", PSYCOPG), 1.15),
+    Bound(f"{ORDER}, cold, to {FASTAPI}", Ratio(ORDER, "cold_ms", FASTAPI), 0.60),
+    Bound(f"{ORDER}, warm, to {PSYCOPG}", Ratio(ORDER, "warm_us", PSYCOPG)),
+    Bound(f"{ORDER}, warm, to {FASTAPI}", Ratio(ORDER, "warm_us", FASTAPI)),
+    *(
+        Bound(f"{title}, faster than {PYDANTIC}", Ratio(title, "warm_us", "ours", of=PYDANTIC), 2.5, at_least=True)
+        for title in TITLES
+    ),
     Bound("Package of the authorizer", median(AUTHORIZER, "package_mb"), 20, unit="MB"),
     Bound("Package of GET one item", median(ITEM, "package_mb"), 22, unit="MB"),
 )

@@ -144,5 +144,6 @@ SIZES: Mapping[str, tuple[str, str, Callable[[], Any], int]] = {
     "kinesis_1000": ("kinesis", "Reading 1,000 records", lambda: stream(1000), 40),
     "kinesis_full": ("kinesis", "Reading 6 MB of records", full_stream, 5),
 }
+TITLES = [title for _, title, _, _ in SIZES.values()]
 DECODING = {name: decoding(*size) for name, size in SIZES.items()}
 """Contests by the names that ARGS takes."""
