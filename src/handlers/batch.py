@@ -71,28 +71,25 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
     def _prepare(self) -> None:
         super()._prepare()  # type: ignore[no-untyped-call] # Powertools left it untyped
         self._errors = {}
-        items = self._read()
+        positions, items = self._read()
         unread = dict(self._errors)
         if items:
-            self._do(items)
+            self._do(positions, items)
         if unread and self._refuse:
             self._give_up(unread, self._refuse)
 
-    def _read(self) -> dict[int, T]:
-        """Parse all as fast as can be; only when one cannot be parsed, find out which."""
+    def _read(self) -> tuple[Sequence[int], Sequence[T]]:
+        """Parse all; only when one cannot be parsed, find out which. Return the positions of the items, and these."""
         try:
-            return dict(enumerate(map(self._parse, self.records)))
+            return range(len(self.records)), list(map(self._parse, self.records))
         except Exception:
-            return self._read_each()
-
-    def _read_each(self) -> dict[int, T]:
-        items: dict[int, T] = {}
-        for position, record in enumerate(self.records):
-            try:
-                items[position] = self._parse(record)
-            except Exception as error:
-                self._errors[position] = error
-        return items
+            items: dict[int, T] = {}
+            for position, record in enumerate(self.records):
+                try:
+                    items[position] = self._parse(record)
+                except Exception as error:
+                    self._errors[position] = error
+            return list(items), list(items.values())
 
     def _give_up(self, unread: Mapping[int, Exception], refuse: Refuse) -> None:
         """Give up what cannot be parsed, up to the first item that failed: a stream comes again from there."""
@@ -101,24 +98,24 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
         for position in refuse(found, self.lambda_context):
             del self._errors[position]
 
-    def _do(self, items: Mapping[int, T]) -> None:
-        """Do all items, by their positions, at once; if that cannot be, each alone."""
+    def _do(self, positions: Sequence[int], items: Sequence[T]) -> None:
+        """Do all items at once; if that cannot be, each alone."""
         try:
-            return self._at_once(items)
+            return self._at_once(positions, items)
         except Unavailable as error:
-            return self._fail(items, error)
+            return self._fail(positions, error)
         except Exception as error:
             if len(items) == 1:
-                return self._fail(items, error)
+                return self._fail(positions, error)
             logger.warning("the batch failed as a whole; trying each item alone", exc_info=True)
-        return self._one_by_one(items)
+        return self._one_by_one(positions, items)
 
-    def _one_by_one(self, items: Mapping[int, T]) -> None:
-        left = dict(items)
+    def _one_by_one(self, positions: Sequence[int], items: Sequence[T]) -> None:
+        left = positions
         try:
-            for position, item in items.items():
+            for position, item in zip(positions, items, strict=True):
                 self._alone(position, item)
-                del left[position]
+                left = left[1:]
         except Unavailable as error:
             self._fail(left, error)
 
@@ -127,18 +124,17 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
         if self.lambda_context.get_remaining_time_in_millis() < RESERVE:
             raise Unavailable("no time left in this invocation")
         try:
-            self._at_once({position: item})
+            self._at_once([position], [item])
         except Unavailable:
             raise
         except Exception as error:
             self._errors[position] = error
 
-    def _fail(self, items: Mapping[int, T], error: Exception) -> None:
-        self._errors |= dict.fromkeys(items, error)
+    def _fail(self, positions: Sequence[int], error: Exception) -> None:
+        self._errors |= dict.fromkeys(positions, error)
 
-    def _at_once(self, items: Mapping[int, T]) -> None:
-        positions = list(items)
-        self._errors |= {positions[index]: error for index, error in self._work(list(items.values())).items()}
+    def _at_once(self, positions: Sequence[int], items: Sequence[T]) -> None:
+        self._errors |= {positions[index]: error for index, error in self._work(items).items()}
 
     def process(self) -> list[tuple[Any, ...]]:
         """Report what failed; everything is done by now, and of the rest there is nothing to say."""

@@ -22,30 +22,30 @@ YEARS = range(2000, 9000)
 
 _NUMBER = "((?!0[0-9])[0-9]{1,18}+)"
 _AT = '"at":"([2-8][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:.]++[+]00:00)"'
-STOCK = re.compile(
+_stock = re.compile(
     f'{{"type":"stock","sku":"({SKU.pattern})","version":{_NUMBER},'
     f'"on_hand":{_NUMBER},"allocated":{_NUMBER},"shipped_total":{_NUMBER},{_AT}}}'
-)
-STEP = re.compile(
+).fullmatch
+_step = re.compile(
     f'{{"type":"order","order_id":"({ID.pattern.replace("(", "(?:")})","version":{_NUMBER},'
     f'"status":"({"|".join(Status)})","reason":(?:null|"[a-z_]+"),"total_minor":{_NUMBER},{_AT}}}'
-)
+).fullmatch
 """Records letter by letter as we write them: read and found right in a third of the time that their JSON takes."""
-
-_level, _step = StockLevel._make, OrderStep._make
+_new = tuple.__new__
+"""What a named tuple's own constructor calls."""
 
 
 def stream_record(record: Mapping[str, Any]) -> StockLevel | OrderStep:
     """Return what a record says. Raises, whatever it is, for one that no projection can be made of."""
     text = a2b_base64(record["kinesis"]["data"]).decode()
     try:
-        if stock := STOCK.fullmatch(text):
+        if stock := _stock(text):
             sku, version, on_hand, allocated, shipped_total, at = stock.groups()
             moment = datetime.fromisoformat(at)
-            return _level((sku, int(on_hand), int(allocated), int(shipped_total), int(version), moment))
-        if step := STEP.fullmatch(text):
+            return _new(StockLevel, (sku, int(on_hand), int(allocated), int(shipped_total), int(version), moment))
+        if step := _step(text):
             order_id, _, status, _, at = step.groups()
-            return _step((order_id, Status[status], datetime.fromisoformat(at)))
+            return _new(OrderStep, (order_id, Status[status], datetime.fromisoformat(at)))
     except ValueError:
         raise _wrong("at") from None
     return _said(json.loads(text))
