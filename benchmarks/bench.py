@@ -5,6 +5,7 @@ make bench ARGS="--rounds 5 get_item"
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from benchmarks.authorizer import DECODE, authorizer
 from benchmarks.authorizer import PEER as PYJWT
 from benchmarks.authorizer import TITLE as AUTHORIZER
 from benchmarks.bounds import Bound, Ratio, judged, median
-from benchmarks.contest import Contest, hold
+from benchmarks.contest import Contest, Differ, hold
 from benchmarks.create_order import BARE as PSYCOPG
 from benchmarks.create_order import TITLE as ORDER
 from benchmarks.create_order import create_order
@@ -109,6 +110,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
+    except (Differ, RuntimeError, subprocess.TimeoutExpired) as error:
+        print(error, file=sys.stderr)
+        return 1
     run = results.run(turns, judged(BOUNDS, turns), asked.rounds)
     before = results.previous()
     results.show(run, before)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sysconfig
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import results, stub
+from benchmarks import packages, results, stub
 from benchmarks.bounds import Bound, Ratio, judged, median
 from benchmarks.chart import chart
 from benchmarks.contest import Contest, Contestant, Differ, hold, http_answer
+from benchmarks.endpoints import aws, certified
 from benchmarks.get_item import OTHERS, VARIABLES, asks
+from benchmarks.runtime_client import under_client
 from local.state import ROOT
 
 TURNS = {
@@ -158,3 +161,38 @@ def test_contestants_that_answer_otherwise_have_no_figures() -> None:
 def test_what_a_process_complains_of_is_told() -> None:
     with pytest.raises(RuntimeError, match="No module named 'nobody'"):
         hold(read({"nobody": Contestant("nobody.handler", [])}, {}), 1)
+
+
+def test_aws_over_tls_is_reached_by_those_alone_who_know_its_authority(tmp_path: Path) -> None:
+    bundle = tmp_path / "authorities.pem"
+    with certified() as (tls, authority), certified() as (_, another), aws(stub.get_item, tls) as url:
+        there = {**VARIABLES, "AWS_ENDPOINT_URL": url, "AWS_CA_BUNDLE": str(bundle)}
+        contest = replace(read({"bare": CONTESTANTS["bare"]}, {}), environment=there, stub=None)
+        bundle.write_text(authority)
+        ((one,),) = hold(contest, 1).values()
+        bundle.write_text(another)
+
+        with pytest.raises(RuntimeError, match="certificate verify failed"):
+            hold(contest, 1)
+
+    assert one["answer"]["statusCode"] == 200
+    assert 0 < one["request_ms"] < one["cold_ms"]
+
+
+def test_ours_and_boto3_alone_answer_alike_under_awss_runtime_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "peer", lambda _: INSTALLED)
+    with aws(stub.get_item) as url:
+        there = {**VARIABLES, "AWS_ENDPOINT_URL": url}
+        turns = hold(replace(read(CONTESTANTS, {}), environment=there, stub=None, turn=under_client), 1)
+
+    for (one,) in turns.values():
+        assert one["answer"]["statusCode"] == 200
+        assert 0 < one["import_ms"] < one["cold_ms"]
+        assert len(one["warm_us"]) == 2
+
+
+def test_a_process_that_ends_under_awss_runtime_client_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "peer", lambda _: INSTALLED)
+
+    with pytest.raises(RuntimeError, match="nobody"):
+        hold(replace(read({"nobody": Contestant("nobody.handler", [ROOT])}, {}), turn=under_client), 1)
