@@ -2,7 +2,7 @@
 # make test  every test
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos bench benchmarks \
-	services containers containers-check sam-local sam-deploy-local docker-engine items-images
+	cost services containers containers-check sam-local sam-deploy-local docker-engine items-images
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
 PYTHON ?= $(shell for p in python3.13 python3 python3.14 python3.12 python3.11; do \
@@ -63,6 +63,9 @@ bench: $(BIN)/.dev ## functions as they ship beside their peers, cold and warm; 
 
 benchmarks: $(BIN)/.dev ## what is how fast beside what, for some ten minutes; ARGS="process_orders million_orders"
 	@PYTHONPATH=src:. exec $(BIN)/python -m benchmarks $(ARGS)
+
+cost: $(BIN)/.dev ## measure what operations use, and write docs/cost.md; ARGS=--page only writes it
+	@PYTHONPATH=src:. exec $(BIN)/python -m benchmarks.cost $(ARGS)
 
 sam-local: $(BIN)/.dev ## run every function in a container with every sample event (needs Docker); ARGS="create-order health"
 	@PYTHONPATH=src:. exec $(BIN)/python -m tests.sam_local $(ARGS)
