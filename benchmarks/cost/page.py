@@ -194,13 +194,13 @@ def doubling(book: Book) -> str:
             cells = [new if new != old else "" for new, old in zip(now, first, strict=True)]
             if any(cells):
                 rows.append([f"`{name}`", f"{2 * one['value']:g}", *cells])
-    head = ["", "doubled", *(f"a million {one}" for one in OPERATIONS.values()), "prod at rest", "million item reads"]
+    head = ["", "doubled", *(f"a million {one}" for one in OPERATIONS.values()), "prod at rest", "Fargate wins from"]
     return _table(head, rows)
 
 
 def _figures(book: Book) -> list[str]:
     found = model.break_even(book, "item read")
-    million = f"{found.month / MILLION:,.0f}" if found else "never"
+    million = f"{found.month / MILLION:,.0f} million reads" if found else "never"
     each = (_money(model.ours(book, name, EVENLY).total() * MILLION) for name in OPERATIONS)
     return [*each, _money(_total(model.at_rest(book, PROD))), million]
 

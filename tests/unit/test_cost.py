@@ -8,7 +8,20 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.cost.deployed import deployed
-from benchmarks.cost.model import CONTAINERS, DEV, PROD, Book, Missing, at_rest, break_even, ours, traced
+from benchmarks.cost.model import (
+    CONTAINERS,
+    DEV,
+    PROD,
+    SECONDS,
+    Book,
+    Missing,
+    always_on,
+    at_rest,
+    break_even,
+    ours,
+    tasks_month,
+    traced,
+)
 from benchmarks.cost.page import PAGE, page, read_book
 
 
@@ -99,10 +112,10 @@ def test_work_that_takes_twice_as_long_costs_time_on_lambda_alone(book: Book) ->
     assert {kind for kind in once if twice[kind] != once[kind]} == {"Lambda, time"}
 
 
-def test_where_tasks_break_even_both_cost_the_same(book: Book) -> None:
+def test_where_containers_break_even_both_cost_the_same(book: Book) -> None:
     found = break_even(book, "item read")
     assert found
 
-    cheaper, dearer = (found.per_second * factor for factor in (0.9, 1.1))
-    assert 0 < cheaper < found.per_second < dearer
-    assert found.month == pytest.approx(found.per_second * 730 * 3600)
+    saved = ours(book, "item read", found.per_second).total() - always_on(book, "item read", found.per_second).total()
+    assert saved * found.month == pytest.approx(tasks_month(book), rel=0.001)
+    assert found.month == pytest.approx(found.per_second * SECONDS)
