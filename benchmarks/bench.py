@@ -81,7 +81,8 @@ BOUNDS: Sequence[Bound] = (
         for title in TITLES
     ),
     Bound("Package of the authorizer", median(AUTHORIZER, "package_mb"), 20, unit="MB"),
-    Bound("Package of GET one item", median(ITEM, "package_mb"), 22, unit="MB"),
+    Bound(f"Package of {ITEM}", median(ITEM, "package_mb"), 22, unit="MB"),
+    Bound(f"Package of {ORDER}", median(ORDER, "package_mb"), 45, unit="MB"),
 )
 
 

@@ -84,7 +84,7 @@ class Contest:
 
     `<unique>` in the event is another text in each call. `others` are more events that all must answer alike. `stub`
     names what answers for AWS (stub.py); without one, AWS is reached at AWS_ENDPOINT_URL. After the first call come
-    `warm` more.
+    `warm` more; `rounds` are the most that are worth their time.
     """
 
     title: str
@@ -94,6 +94,7 @@ class Contest:
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stub: str | None = None
     warm: int = 200
+    rounds: int = 1000
     alike: Callable[[Any], Any] = lambda answer: answer
     turn: Callable[[Contest, Contestant], Turn] = in_child
 
@@ -120,7 +121,7 @@ def hold(contest: Contest, rounds: int) -> Mapping[str, Sequence[Turn]]:
         return found
 
     turns = {name: lambda name=name: turn(name) for name in contest.contestants}
-    return take_turns(turns, rounds, contest.title)
+    return take_turns(turns, min(rounds, contest.rounds), contest.title)
 
 
 def http_answer(answer: Mapping[str, Any]) -> Any:

@@ -78,7 +78,7 @@ def create_order() -> Iterator[Contest]:
     with postgres() as server:
         sell(server)
         variables = {**VARIABLES, "DATABASE_SECRET": json.dumps(vars(server))}
-        yield Contest(TITLE, contestants, asks(WISH), variables, OTHERS, stub="create_order", alike=answer)
+        yield Contest(TITLE, contestants, asks(WISH), variables, OTHERS, stub="create_order", warm=50, alike=answer)
 
 
 def sell(server: Server) -> None:

@@ -77,6 +77,7 @@ def over_tls() -> Iterator[Contest]:
             contest,
             title=OVER_TLS,
             stub=None,
+            warm=50,
             environment={**VARIABLES, "AWS_ENDPOINT_URL": url},
             contestants={
                 name: replace(contest.contestants[name], environment={"AWS_CA_BUNDLE": str(bundle)})
@@ -93,6 +94,7 @@ def under_runtime_client() -> Iterator[Contest]:
             contest,
             title=UNDER_CLIENT,
             stub=None,
+            warm=50,
             environment={**VARIABLES, "AWS_ENDPOINT_URL": url},
             contestants={name: contest.contestants[name] for name in (OURS, BARE, FASTAPI)},
             turn=under_client,
