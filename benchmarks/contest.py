@@ -27,6 +27,7 @@ VARIABLES = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_LAMBDA_FUNCTION_NAME": "function",
     "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
     "POWERTOOLS_SERVICE_NAME": "tradepost",
     "POWERTOOLS_METRICS_NAMESPACE": "Tradepost",
     "TOKENS_VERIFIED_BY": "gateway",

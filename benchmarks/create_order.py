@@ -71,7 +71,7 @@ def create_order() -> Iterator[Contest]:
     contestants = {
         "ours": Contestant("handlers.create_order.handler", [shipped]),
         BARE: Contestant("order_bare.handler", [here, packages.peer("boto3_psycopg")]),
-        TRIMMED: Contestant("order_bare.handler", [here, shipped]),
+        TRIMMED: Contestant("order_bare.handler", [here, packages.trimmed("boto3", "psycopg")]),
         RESOLVER: Contestant("order_powertools.handler", [here, packages.peer("powertools_psycopg")]),
         FASTAPI: Contestant("order_fastapi.handler", [here, packages.peer("fastapi_psycopg")]),
     }

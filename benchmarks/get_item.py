@@ -52,7 +52,7 @@ def get_item() -> Iterator[Contest]:
         OURS: Contestant("handlers.get_item.handler", [shipped]),
         UNCOMPILED: Contestant("handlers.get_item.handler", [packages.without_pyc(shipped)]),
         BARE: Contestant("get_item_bare.handler", [here, packages.peer("boto3")]),
-        TRIMMED: Contestant("get_item_bare.handler", [here, shipped]),
+        TRIMMED: Contestant("get_item_bare.handler", [here, packages.trimmed("boto3")]),
         RESOLVER: Contestant("get_item_powertools.handler", [here, packages.peer("powertools")]),
         FASTAPI: Contestant("get_item_fastapi.handler", [here, packages.peer("fastapi")]),
     }

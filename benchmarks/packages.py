@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from delivery.packages.package import required
+from delivery.packages.trees import libraries
 from local.state import ROOT
 
 FOLDER = ROOT / ".bench"
@@ -35,6 +38,17 @@ def ours(function: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     print(f"Building {function} ...", file=sys.stderr)
     subprocess.run([sys.executable, ROOT / "delivery" / "assemble.py", function, folder], check=True)  # noqa: S603 - one of ours
+    return folder
+
+
+@cache
+def trimmed(*modules: str) -> Path:
+    """Return a folder of some libraries, and of what these require, as our packages hold them."""
+    folder = FOLDER / "packages" / "-".join(modules)
+    shutil.rmtree(folder, ignore_errors=True)
+    kept = libraries("x86_64")
+    for name in required(modules, json.loads((kept / "distributions.json").read_text())):
+        shutil.copytree(kept / name, folder, dirs_exist_ok=True)
     return folder
 
 
