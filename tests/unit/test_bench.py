@@ -188,6 +188,8 @@ def test_ours_and_boto3_alone_answer_alike_under_awss_runtime_client(monkeypatch
     for (one,) in turns.values():
         assert one["answer"]["statusCode"] == 200
         assert 0 < one["import_ms"] < one["cold_ms"]
+        assert one["cold_cpu_ms"] > 0
+        assert one["warm_cpu_us"] > 0
         assert len(one["warm_us"]) == 2
 
 
