@@ -5,12 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export PATH=$PWD/.venv/bin:$PATH
-export SAM_CLI_TELEMETRY=0 SAM_CLI_BETA_BUILD_PERFORMANCE=1 SAM_CLI_BETA_PACKAGE_PERFORMANCE=1
+export SAM_CLI_TELEMETRY=0 SAM_CLI_BETA_PACKAGE_PERFORMANCE=1
 out=.aws-sam/delivery
 
 rm -rf "$out"
 mkdir -p "$out/delivery"
 sam build
+python delivery/share.py
 sam package --s3-bucket "$PACKAGES" --s3-prefix packages --force-upload --output-template-file "$out/template.yaml"
 images=()
 if [ "${CONTAINERS:-no}" = yes ]; then

@@ -15,7 +15,7 @@ from local.state import ROOT
 
 HERE = {"aarch64": "arm64", "x86_64": "x86_64"}.get(platform.machine())
 """What Lambda calls the architecture of this machine."""
-_IS_LAMBDAS = "import pip, sys; sys.exit(sys.version_info[:2] != (3, 13))"
+_IS_LAMBDAS = "import pip, sys; print(sys.executable); sys.exit(sys.version_info[:2] != (3, 13))"
 
 
 @cache
@@ -23,12 +23,10 @@ def python() -> str | None:
     """Return a Python that can build and run packages here."""
     if sys.platform != "linux" or not HERE:
         return None
-    for found in (sys.executable, shutil.which("python3.13")):
-        if (
-            found
-            and not subprocess.run([found, "-c", _IS_LAMBDAS], cwd=ROOT, capture_output=True, check=False).returncode
-        ):
-            return found
+    for one in (sys.executable, shutil.which("python3.13")):
+        asked = one and subprocess.run([one, "-c", _IS_LAMBDAS], cwd=ROOT, capture_output=True, text=True, check=False)
+        if asked and not asked.returncode:
+            return asked.stdout.strip()
     return None
 
 

@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from delivery.packages.reach import ROOT, module_of, reached
+from delivery.packages.reach import EVENTS, ROOT, module_of, reached
 from delivery.packages.trees import code, libraries, locked
-from delivery.packages.trim import NEVER_IMPORTED
+from delivery.packages.trim import NEVER_IMPORTED, WITHOUT_EVENTS
 
 
 def assemble(function: str, folder: Path, architecture: str = "x86_64") -> None:
@@ -23,9 +23,10 @@ def assemble(function: str, folder: Path, architecture: str = "x86_64") -> None:
     _, imported = reached(module_of(function))
     trees = [libraries(architecture), code()]
     with locked(alone=False):
-        needed = required(imported, json.loads((trees[0] / "distributions.json").read_text()))
+        needed = required({*imported} - {EVENTS}, json.loads((trees[0] / "distributions.json").read_text()))
         for tree in [*(trees[0] / name for name in sorted(needed)), trees[1]]:
-            shutil.copytree(tree, folder, copy_function=_link, dirs_exist_ok=True)
+            ignore = None if EVENTS in imported else _without_events
+            shutil.copytree(tree, folder, copy_function=_link, dirs_exist_ok=True, ignore=ignore)
 
 
 def required(imported: Iterable[str], installed: Mapping[str, Mapping[str, list[str]]]) -> set[str]:
@@ -42,6 +43,10 @@ def required(imported: Iterable[str], installed: Mapping[str, Mapping[str, list[
             asked = [_normal(one) for one in _requirements(name, installed[name]["requires"])]
             ahead += [by_name[one] for one in asked if one in by_name]
     return needed
+
+
+def _without_events(folder: str, names: list[str]) -> set[str]:
+    return {name for parent, some in WITHOUT_EVENTS.items() if folder.endswith(parent) for name in some & {*names}}
 
 
 def _requirements(name: str, requires: Iterable[str]) -> list[str]:

@@ -21,6 +21,8 @@ MAKES_CLIENTS = SRC / "adapters/aws.py"
 MAKING = re.compile(r"\b(client|create_client|resource)\(")
 UNTOLD = {"aws_lambda_powertools.utilities.idempotency": "boto3"}
 """What modules of libraries import that their distributions do not require."""
+EVENTS = "aws_lambda_powertools.utilities"
+"""Reads events, and keeps answers; the one part of a library that is told apart, as it is a megabyte."""
 
 
 def module_of(function: str) -> str:
@@ -32,12 +34,16 @@ def module_of(function: str) -> str:
 
 
 def reached(module: str) -> tuple[set[Path], set[str]]:
-    """Return the files of ours that a module can import, and of others' modules the names, without what is in them."""
+    """Return the files of ours that a module can import, and of others' modules the names.
+
+    They are those of the first level, and EVENTS.
+    """
     own, others, ahead = set[Path](), set[str](), [module]
     while ahead:
         name = ahead.pop()
         if not (file := _file(name)):
             others |= {name.split(".")[0], *(untold for module, untold in UNTOLD.items() if name.startswith(module))}
+            others |= {EVENTS} if name.startswith(EVENTS) else set()
         elif file not in own:
             own.add(file)
             ahead += [*_imported(name, file), *([name.rpartition(".")[0]] if "." in name else [])]

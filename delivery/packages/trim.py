@@ -33,6 +33,9 @@ DROPPED = {
     ],
 }  # fmt: skip
 
+WITHOUT_EVENTS = {"aws_lambda_powertools/utilities": {"batch", "data_classes", "idempotency"}}
+"""What those functions go without that import nothing of it."""
+
 
 def trim(tree: Path, services: Collection[str]) -> None:
     """Take from a tree of installed libraries whatever is in no package."""

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from delivery.share import share
 from local.state import ROOT, StackInfo
 
 BIN = Path(sys.executable).parent
 DEFAULTS = {
     "SAM_CLI_TELEMETRY": "0",
-    # One folder and one zip for all functions, which share src/, rather than one for each.
-    "SAM_CLI_BETA_BUILD_PERFORMANCE": "1",
-    "SAM_CLI_BETA_PACKAGE_PERFORMANCE": "1",
+    "SAM_CLI_BETA_PACKAGE_PERFORMANCE": "1",  # zips a folder once, however many functions share it
 }
 
 
@@ -46,10 +45,11 @@ def environment(folder: Path, endpoint: str, region: str, access_key: str, secre
 
 
 def build(folder: Path) -> Path:
-    """Build template.yaml into a folder, from what was downloaded before; return the built template."""
+    """Build template.yaml into a folder; return the built template, in which what is alike is shared."""
     path = f"{BIN}:{os.environ['PATH']}"
     done = _run(["build", "--build-dir", folder], {**os.environ, **DEFAULTS, "PATH": path})
     assert done.returncode == 0, done.stdout + done.stderr
+    share(folder / "template.yaml")
     return folder / "template.yaml"
 
 

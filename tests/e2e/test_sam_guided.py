@@ -20,7 +20,7 @@ from tests.e2e.sam import BIN, build, environment
 from tests.stacks import cloud, described, outputs, resources
 from tests.template import template
 
-pytestmark = [pytest.mark.xdist_group("sam guided"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("sam guided"), pytest.mark.timeout(600)]
 
 QUESTION = r"\t(?:\x1b\[\d*m)*([^\x1b\[\t\n]+?)(?:\x1b\[\d*m)* \[([^\]\n]*)\]: "
 LAST = r"Deploy this changeset\? \[y/N\]: "

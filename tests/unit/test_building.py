@@ -12,6 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 from delivery.packages import reach
 from delivery.packages.package import required
 from delivery.packages.trees import PYTHON
+from delivery.share import share
 from local.state import ROOT
 
 TEMPLATES = {"template.yaml": ".", "stacks/items.yaml": ".."}
@@ -65,7 +66,7 @@ def test_imports_count_wherever_they_are_unless_they_are_for_type_checkers(
 
     own, others = reach.reached("handlers.one")
 
-    powertools = {"aws_lambda_powertools", "boto3"}
+    powertools = {"aws_lambda_powertools", reach.EVENTS, "boto3"}
     assert others == {"of_the_package", "tried", "a", "otherwise", *powertools}
     assert {str(file.relative_to(tmp_path / "handlers")) for file in own} == {
         "__init__.py", "inner/__init__.py", "inner/beside.py", "later.py", "one.py"
@@ -109,3 +110,19 @@ def test_a_distribution_brings_what_it_requires_and_of_its_extras_those_that_are
     assert required({"email_validator"}, installed) == {"email-validator"}
     with pytest.raises(LookupError, match="no_such_library"):
         required({"no_such_library"}, installed)
+
+
+def test_functions_share_a_folder_where_their_files_are_the_same_on_disk(tmp_path: Path) -> None:
+    for name in ("One", "Two", "Alike"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "One" / "a.py").write_text("")
+    (tmp_path / "Two" / "b.py").hardlink_to(tmp_path / "One" / "a.py")
+    (tmp_path / "Alike" / "a.py").hardlink_to(tmp_path / "One" / "a.py")
+    built = tmp_path / "template.yaml"
+    built.write_text(
+        "Globals:\n    CodeUri: src/\n" + "".join(f"      CodeUri: {one}\n" for one in ("One", "Two", "Alike"))
+    )
+
+    share(built)
+
+    assert [line.split()[-1] for line in built.read_text().splitlines()[1:]] == ["src/", "One", "Two", "One"]
