@@ -1,7 +1,7 @@
 # make run   everything, on this machine: the two commands a newcomer needs
 # make test  every test
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi security rds-ca lock clean dynamodb-local conformance concurrency simulate chaos bench benchmarks \
+.PHONY: help run test lint format openapi security rds-ca aws-ca lock clean dynamodb-local conformance concurrency simulate chaos bench benchmarks \
 	cost services containers containers-check sam-local sam-deploy-local docker-engine items-images
 
 # The first interpreter that really starts: 3.13 as in .python-version (and as on Lambda), else 3.11 or newer.
@@ -103,6 +103,10 @@ rds-ca: .venv/.made ## ship the certificates anew by which RDS and RDS Proxy are
 	@cd .venv && rm -rf package && tar xzf $(RDS_CA).tgz && rm $(RDS_CA).tgz
 	@cd .venv/package && node -e 'for (const pem of require(".").ca) { const one = new (require("crypto").X509Certificate)(pem), [name] = one.subject.match(/CN=.*/); if (new Date(one.validTo) > new Date() && !/Beta|Preview|Starfield/.test(name)) console.log(name + "\n" + pem.trim()) }' > ../rds-ca.pem
 	@mv .venv/rds-ca.pem src/adapters/postgres/rds-ca.pem && rm -r .venv/package
+
+aws-ca: $(BIN)/.local ## ship anew, from botocore's, the certificates by which AWS is verified
+	@$(BIN)/python -c 'import botocore, re, pathlib; print("\n".join(re.findall(r"(?:^# .+\n)*^# Label: \"(?:Amazon Root CA \d|Starfield Services Root .+)\"\n(?:^# .+\n)*(?:[^#]+?-----END CERTIFICATE-----)", (pathlib.Path(botocore.__file__).parent / "cacert.pem").read_text("utf-8"), re.M)))' > .venv/aws-ca.pem
+	@mv .venv/aws-ca.pem src/adapters/aws-ca.pem
 
 security: $(BIN)/.dev ## write into docs/security.md what each function may do
 	@PYTHONPATH=src:. $(BIN)/python -m local.security

@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from domain import errors
-from handlers.http import dead_letter, item, render
+from handlers.http import dead_letter, item, movement, order, product, sign_in, stock, user
 
 CREATED, ACCEPTED, OK, NO_CONTENT = HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.OK, HTTPStatus.NO_CONTENT
 CONFLICT, NOT_FOUND = errors.Conflict, errors.NotFound
@@ -59,13 +59,13 @@ SIGN_IN: Refusals = {
     errors.NotConfirmed: "The registration waits for its code.",
     errors.ResetRequired: "The password must be reset first.",
 }
-TOKENS = render.TokensJson | render.ChallengeJson
+TOKENS = sign_in.TokensJson | sign_in.ChallengeJson
 
 ANSWERS: Mapping[str, Answer] = {
     "health": Answer("about", OK, Health),
     "get_openapi": Answer("about", OK, "application/json", ("etag", "cache-control")),
     "get_docs": Answer("about", OK, "text/html", ("etag", "cache-control", "content-security-policy")),
-    "register_user": Answer("people", CREATED, render.UserJson, (), TAKEN),
+    "register_user": Answer("people", CREATED, user.UserJson, (), TAKEN),
     "confirm_user": Answer(
         "people",
         NO_CONTENT,
@@ -87,7 +87,7 @@ ANSWERS: Mapping[str, Answer] = {
     ),
     "resend_code": Answer("people", NO_CONTENT),
     "refresh_tokens": Answer(
-        "people", OK, render.TokensJson, (), {errors.Unauthenticated: "The refresh token has ended; sign in again."}
+        "people", OK, sign_in.TokensJson, (), {errors.Unauthenticated: "The refresh token has ended; sign in again."}
     ),
     "forgot_password": Answer("people", NO_CONTENT),
     "reset_password": Answer(
@@ -95,12 +95,12 @@ ANSWERS: Mapping[str, Answer] = {
     ),
     "change_password": Answer("people", NO_CONTENT),
     "logout_user": Answer("people", NO_CONTENT),
-    "get_me": Answer("people", OK, render.UserJson, (), {NOT_FOUND: "There is no profile yet; signing in makes it."}),
+    "get_me": Answer("people", OK, user.UserJson, (), {NOT_FOUND: "There is no profile yet; signing in makes it."}),
     "delete_me": Answer("people", NO_CONTENT),
     "create_user": Answer(
-        "people", CREATED, render.UserJson, (), {errors.InFlight: "This email is being registered right now."}
+        "people", CREATED, user.UserJson, (), {errors.InFlight: "This email is being registered right now."}
     ),
-    "list_users": Answer("people", OK, Many("users", render.UserJson)),
+    "list_users": Answer("people", OK, Many("users", user.UserJson)),
     "create_item": Answer(
         "items", CREATED, item.ItemJson, ("location", "etag"), {}, ("get_item", "update_item", "delete_item")
     ),
@@ -108,30 +108,30 @@ ANSWERS: Mapping[str, Answer] = {
     "get_item": Answer("items", OK, item.ItemJson, ("etag",), {}, ("update_item", "delete_item")),
     "update_item": Answer("items", OK, item.ItemJson, ("etag",), BUSY, ("get_item", "delete_item")),
     "delete_item": Answer("items", NO_CONTENT, refusals=BUSY),
-    "list_products": Answer("products", OK, Many("products", render.ProductJson), ("cache-control",)),
+    "list_products": Answer("products", OK, Many("products", product.ProductJson), ("cache-control",)),
     "create_product": Answer(
         "products",
         CREATED,
-        render.ProductJson,
+        product.ProductJson,
         ("location",),
         {CONFLICT: "The sku is taken."},
         ("get_product", "update_product", "delete_product", "receive_stock", "adjust_stock", "list_movements"),
     ),
-    "get_product": Answer("products", OK, render.ProductJson, ("cache-control",), {}, ("get_inventory",)),
-    "update_product": Answer("products", OK, render.ProductJson, (), {}, ("get_product", "delete_product")),
+    "get_product": Answer("products", OK, product.ProductJson, ("cache-control",), {}, ("get_inventory",)),
+    "update_product": Answer("products", OK, product.ProductJson, (), {}, ("get_product", "delete_product")),
     "delete_product": Answer("products", NO_CONTENT),
-    "create_order": Answer("orders", ACCEPTED, render.OrderJson, ("location",), {}, ("get_order", "cancel_order")),
-    "list_orders": Answer("orders", OK, Many("orders", render.SummaryJson)),
-    "get_order": Answer("orders", OK, render.OrderJson, (), {}, ("cancel_order",)),
+    "create_order": Answer("orders", ACCEPTED, order.OrderJson, ("location",), {}, ("get_order", "cancel_order")),
+    "list_orders": Answer("orders", OK, Many("orders", order.SummaryJson)),
+    "get_order": Answer("orders", OK, order.OrderJson, (), {}, ("cancel_order",)),
     "cancel_order": Answer(
-        "orders", OK, render.OrderJson, (), {CONFLICT: "The order was rejected or has shipped."}, ("get_order",)
+        "orders", OK, order.OrderJson, (), {CONFLICT: "The order was rejected or has shipped."}, ("get_order",)
     ),
-    "list_inventory": Answer("inventory", OK, Many("inventory", render.StockJson)),
-    "get_inventory": Answer("inventory", OK, render.StockJson),
+    "list_inventory": Answer("inventory", OK, Many("inventory", stock.StockJson)),
+    "get_inventory": Answer("inventory", OK, stock.StockJson),
     "receive_stock": Answer(
         "inventory",
         CREATED,
-        render.ReceiptJson,
+        movement.ReceiptJson,
         (),
         {CONFLICT: "The order has not shipped, or shipped fewer units than would have come back."},
         ("get_inventory", "list_movements"),
@@ -139,7 +139,7 @@ ANSWERS: Mapping[str, Answer] = {
     "adjust_stock": Answer(
         "inventory",
         CREATED,
-        render.AdjustmentJson,
+        movement.AdjustmentJson,
         (),
         {CONFLICT: "Fewer units would be left than are promised to orders."},
         ("get_inventory", "list_movements"),
@@ -154,7 +154,7 @@ ANSWERS: Mapping[str, Answer] = {
         {**OF_A_QUEUE, CONFLICT: "None of the letters holds the data of the records that it names."},
     ),
     "purge_dead_letters": Answer("dead letters", OK, dead_letter.PurgedJson, (), OF_A_QUEUE),
-    "list_movements": Answer("inventory", OK, Many("movements", render.MovementJson)),
+    "list_movements": Answer("inventory", OK, Many("movements", movement.MovementJson)),
 }
 
 TAGS = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.system import now
 from domain.identity.enrolling import is_registering
+from handlers.start import function
 from handlers.telemetry import logger
 from handlers.wiring.users import users
 
@@ -24,7 +25,7 @@ class Refused(Exception):
     """Cognito tells its words to the caller, as a UserLambdaValidationException."""
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     """Return the event as it is, which lets the account be made. Raises Refused."""
     email = event["request"]["userAttributes"].get("email", "")

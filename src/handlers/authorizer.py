@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.tokens.keys import KeysUnavailable
 from domain.errors import Unauthenticated
 from handlers.http.bearer import bearer, context, values
+from handlers.start import function
 from handlers.telemetry import logger
 from handlers.wiring.tokens import verifier
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 verify = verifier().verify
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     """Allow a request with a good bearer token; the context is flat strings, whatever the gateway.
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from adapters.system import now
 from domain.orders.placing import cancel_order
 from handlers.http.endpoint import endpoint
-from handlers.http.render import whole_order
+from handlers.http.order import whole_order
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.database import decisions

@@ -14,7 +14,7 @@ from domain.orders.placing import PlaceOrder, place_order
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.idempotency import Once, required_key
-from handlers.http.render import whole_order
+from handlers.http.order import whole_order
 from handlers.http.request import Caller, Request
 from handlers.http.response import Response
 from handlers.telemetry import count

@@ -7,9 +7,9 @@ from domain.errors import Conflict, FieldProblem, InFlight, InvalidInput
 from domain.identity.enrolling import invite_user
 from handlers.http.body import read
 from handlers.http.endpoint import endpoint
-from handlers.http.render import user
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.user import user
 from handlers.user_body import PersonBody
 from handlers.wiring.people import directory
 from handlers.wiring.users import users

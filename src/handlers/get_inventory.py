@@ -5,9 +5,9 @@ from http import HTTPStatus
 from adapters.system import now
 from domain.inventory.projection import get_stock
 from handlers.http.endpoint import endpoint
-from handlers.http.render import stock
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.stock import stock
 from handlers.wiring.views import stock_view
 
 

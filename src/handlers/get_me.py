@@ -4,9 +4,9 @@ from http import HTTPStatus
 
 from domain.identity.users import get_user
 from handlers.http.endpoint import endpoint
-from handlers.http.render import user
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.user import user
 from handlers.wiring.users import users
 
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from domain.orders.placing import get_order
 from handlers.http.endpoint import endpoint
-from handlers.http.render import whole_order
+from handlers.http.order import whole_order
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.database import decisions

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from domain.catalog.products import get_product
 from handlers.http.endpoint import endpoint
-from handlers.http.render import product
+from handlers.http.product import product
 from handlers.http.request import Request
 from handlers.http.response import SHARED, Response
 from handlers.wiring.database import products

@@ -4,9 +4,9 @@ from adapters.system import now
 from domain.catalog.products import SKU
 from handlers.http.endpoint import endpoint
 from handlers.http.paging import after, limit, page
-from handlers.http.render import stock
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.stock import stock
 from handlers.wiring.views import stock_view
 
 

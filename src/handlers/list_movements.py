@@ -4,8 +4,8 @@ import re
 
 from domain.inventory.moving import list_movements
 from handlers.http.endpoint import endpoint
+from handlers.http.movement import movement
 from handlers.http.paging import after, limit, page
-from handlers.http.render import movement
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.database import decisions, products

@@ -2,8 +2,8 @@
 
 from domain.ports import ID
 from handlers.http.endpoint import endpoint
+from handlers.http.order import summary
 from handlers.http.paging import after, limit, page
-from handlers.http.render import summary
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.database import decisions

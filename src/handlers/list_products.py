@@ -5,7 +5,7 @@ from dataclasses import replace
 from domain.catalog.products import SKU
 from handlers.http.endpoint import endpoint
 from handlers.http.paging import after, limit, page
-from handlers.http.render import product
+from handlers.http.product import product
 from handlers.http.request import Request
 from handlers.http.response import SHARED, Response
 from handlers.wiring.database import products

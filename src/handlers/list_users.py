@@ -4,9 +4,9 @@ import re
 
 from handlers.http.endpoint import endpoint
 from handlers.http.paging import after, limit, page
-from handlers.http.render import user
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.user import user
 from handlers.wiring.users import users
 
 PLACE = re.compile(r"(?s)[^/]+/.+")

@@ -7,9 +7,9 @@ from domain.identity.signing_in import login_user
 from handlers.credentials import Password, Username
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
-from handlers.http.render import signed_in
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.sign_in import signed_in
 from handlers.http.throttle import throttle
 from handlers.wiring.people import directory
 from handlers.wiring.users import users

@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomRes
 from adapters.postgres.database import WAKING, Database
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from adapters.postgres.roles import GRANTS, ensure_role
+from handlers.start import function
 from handlers.telemetry import logger
 from handlers.wiring.database import secret_of
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 TIMEOUT = 10
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Migrate on Create and Update, keep all data on Delete, and tell CloudFormation how it went.
 

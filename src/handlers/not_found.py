@@ -38,5 +38,5 @@ def handler(request: Request) -> Response:
 def _query(request: Request) -> str:
     """Return the query as it came; a REST API tells it in parts alone."""
     raw = request.event.get("rawQueryString")
-    query = urlencode(request.event.resolved_query_string_parameters, doseq=True) if raw is None else raw
+    query = urlencode(request.event.query, doseq=True) if raw is None else raw
     return f"?{query}" if query else ""

@@ -15,6 +15,7 @@ from domain.inventory.stock import StockLevel
 from domain.letters.poison import Poison
 from handlers.batch import Unread, WholeBatchProcessor, identifier
 from handlers.failing import attempt
+from handlers.start import function
 from handlers.stream_record import stream_record
 from handlers.telemetry import count, logger
 from handlers.wiring.letters import poison_letters
@@ -89,7 +90,7 @@ def _poison(unread: Unread, context: LambdaContext) -> Poison:
 processor = WholeBatchProcessor(EventType.KinesisDataStreams, stream_record, _project, _bury)
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Project the batch; return the records that failed. Those that cannot be read are dead letters, and done.
 

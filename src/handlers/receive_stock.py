@@ -13,7 +13,7 @@ from domain.inventory.moving import MoveStock, move_stock
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
 from handlers.http.idempotency import Once, required_key
-from handlers.http.render import receipt
+from handlers.http.movement import receipt
 from handlers.http.request import Caller, Request
 from handlers.http.response import Response
 from handlers.wiring.database import decisions, products

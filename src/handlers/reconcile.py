@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.system import now
 from domain.inventory.reconciling import Difference, reconcile
 from domain.inventory.stock import StockLevel
+from handlers.start import function
 from handlers.telemetry import count, logger
 from handlers.wiring.database import decisions
 from handlers.wiring.views import stock_view
@@ -21,7 +22,7 @@ GRACE = 60
 NAMED = 100
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     """Compare every sku; `grace_seconds` in the event overrides GRACE, and `repair` lets the projection follow.
 

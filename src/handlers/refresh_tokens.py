@@ -7,9 +7,9 @@ from pydantic import StringConstraints
 
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
-from handlers.http.render import tokens
 from handlers.http.request import Request
 from handlers.http.response import Response
+from handlers.http.sign_in import tokens
 from handlers.wiring.people import accounts
 
 

@@ -11,10 +11,10 @@ from domain.identity.enrolling import register_user
 from handlers.credentials import Password
 from handlers.http.body import read
 from handlers.http.endpoint import endpoint
-from handlers.http.render import user
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.http.throttle import throttle
+from handlers.http.user import user
 from handlers.user_body import PersonBody
 from handlers.wiring.people import accounts, directory
 from handlers.wiring.users import users

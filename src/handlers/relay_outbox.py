@@ -10,7 +10,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from adapters.system import now
 from domain.outbox import relay
 from handlers.rounds import more_time
-from handlers.telemetry import count, logger
+from handlers.start import function
+from handlers.telemetry import count
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
 
@@ -22,7 +23,7 @@ MOST_PRUNED = 10_000
 """Expired idempotency keys that one run removes; more than a minute brings."""
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Relay until nothing old or no time is left; return how many were sent and how many still wait.
 

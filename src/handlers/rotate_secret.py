@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.data_classes import SecretsManagerEvent
 
 from adapters.postgres.database import WAKING, Database, Server
 from adapters.postgres.roles import GRANTS, set_password, signs_in
+from handlers.start import function
 from handlers.telemetry import logger
 from handlers.wiring.database import secret_of
 
@@ -32,7 +33,7 @@ class CannotRotate(Exception):
     """The secret is none of ours, none of its passwords is the role's, or the first step is missing."""
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, str]:
     """Do one of the four steps; each may come again, also after the last.
 

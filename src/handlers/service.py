@@ -23,7 +23,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from adapters.tokens.keys import KeysUnavailable
 from domain.errors import TradepostError
 from handlers.http.cors import cors
-from handlers.http.request import Request, front_door
+from handlers.http.front_door import front_door
+from handlers.http.request import Request
 from handlers.http.routes import PUBLIC, ROUTES, SERVICES, answers, pattern
 from handlers.telemetry import logger
 from handlers.wiring import database as wiring

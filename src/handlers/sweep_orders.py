@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.system import now
 from domain.orders.sweeping import sweep_orders
 from handlers.rounds import more_time
+from handlers.start import function
 from handlers.telemetry import count, logger
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
@@ -22,7 +23,7 @@ ADVICE = (
 )
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Sweep once; `stuck_too` in the event sends those again, too.
 

@@ -6,7 +6,7 @@ from adapters.system import now
 from domain.catalog.products import WantedProduct, change_product
 from handlers.http.body import read
 from handlers.http.endpoint import endpoint
-from handlers.http.render import product
+from handlers.http.product import product
 from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.product_body import ProductBody

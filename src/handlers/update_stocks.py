@@ -11,7 +11,8 @@ from adapters.system import now
 from domain.orders.deciding import ship_orders
 from handlers.batch import WholeBatchProcessor
 from handlers.order_task import order_id
-from handlers.telemetry import count, logger
+from handlers.start import function
+from handlers.telemetry import count
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
 
@@ -28,7 +29,7 @@ def _ship(order_ids: Sequence[str]) -> Mapping[int, Exception]:
 processor = WholeBatchProcessor(EventType.SQS, order_id, _ship)
 
 
-@logger.inject_lambda_context(clear_state=True)
+@function
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Ship the batch in one transaction; return the messages that failed."""
     return process_partial_response(event=event, record_handler=order_id, processor=processor, context=context)

@@ -15,7 +15,8 @@ from adapters.tokens import keys
 from domain.errors import Unauthenticated
 from handlers.http.body import Body, read
 from handlers.http.endpoint import endpoint
-from handlers.http.request import Request, front_door
+from handlers.http.front_door import front_door
+from handlers.http.request import Request
 from handlers.http.response import Response
 from handlers.wiring.tokens import verifier
 from tests.signing import CLIENT_ID, ISSUER, jwk, key_set, token

@@ -103,9 +103,9 @@ def _nul_places(value: Any, place: tuple[int | str, ...] = ()) -> Iterator[tuple
 
 
 def _bytes(request: Request) -> bytes:
-    text = request.event.body or ""
+    text = request.event.get("body") or ""
     try:
-        body = base64.b64decode(text, validate=True) if request.event.is_base64_encoded else text.encode()
+        body = base64.b64decode(text, validate=True) if request.event.get("isBase64Encoded") else text.encode()
     except (binascii.Error, UnicodeEncodeError):
         raise InvalidInput("the body cannot be read", [FieldProblem("body", "is not UTF-8 text")]) from None
     if len(body) > MAX_BYTES:

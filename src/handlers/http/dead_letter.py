@@ -10,8 +10,8 @@ from domain.errors import NotFound
 from domain.letters.failures import Failure
 from domain.letters.letters import Queue
 from domain.letters.working import Explained, Purged, Redriven
-from handlers.http.render import rfc3339
 from handlers.http.request import Request
+from handlers.http.response import rfc3339
 
 SHOWN = 2000
 """Characters of a body that a list shows: a hundred whole letters would not fit into an answer."""

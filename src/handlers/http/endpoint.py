@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import TradepostError, Unavailable
 from handlers.http.cors import cors
+from handlers.http.front_door import front_door
 from handlers.http.origin import admitted
-from handlers.http.request import Request, front_door
+from handlers.http.request import Request
 from handlers.http.response import Refused, Response, problem, refusal
+from handlers.start import function
 from handlers.telemetry import answered, logger
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def open_endpoint(answer: Callable[[Request], Response]) -> Handler:
     status; an unexpected error and an outage also their traceback.
     """
 
-    @logger.inject_lambda_context(clear_state=True)
+    @function
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = Request(front_door(event), context)
         logger.set_correlation_id(request.id)

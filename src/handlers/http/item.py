@@ -9,8 +9,7 @@ from typing_extensions import TypedDict
 
 from domain.items.items import Item
 from handlers.http.etag import etag
-from handlers.http.render import rfc3339
-from handlers.http.response import Response
+from handlers.http.response import Response, rfc3339
 
 
 class ItemJson(TypedDict):

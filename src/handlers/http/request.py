@@ -1,9 +1,4 @@
-"""What a handler may ask of an HTTP request, whichever front door it came through.
-
-HTTP API and function URL (payload format 2.0), REST API (1.0), Application Load Balancer with single or multi-value
-headers. Sources: Lambda Developer Guide, "Invoking a Lambda function using an Amazon API Gateway endpoint", "Process
-Application Load Balancer requests with Lambda" and "Invoking Lambda function URLs".
-"""
+"""What a handler may ask of an HTTP request, whichever front door it came through."""
 
 from __future__ import annotations
 
@@ -14,10 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from aws_lambda_powertools.utilities.data_classes import ALBEvent, APIGatewayProxyEvent, APIGatewayProxyEventV2
-
 from domain.errors import Forbidden, Unauthenticated, Unavailable
 from handlers.http.bearer import bearer, context, values
+from handlers.http.front_door import RestApi
 from handlers.http.routes import match
 from handlers.telemetry import logger
 
@@ -25,19 +19,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ADMIN = "admin"
-
-Event = APIGatewayProxyEventV2 | APIGatewayProxyEvent | ALBEvent
-
-
-def front_door(event: dict[str, Any]) -> Event:
-    """Return the event as Powertools' data class of its front door."""
-    if event.get("version") == "2.0":
-        return APIGatewayProxyEventV2(event)
-    if "elb" in event["requestContext"]:
-        from_alb = ALBEvent(event)
-        from_alb.decode_query_parameters = True  # an ALB hands them over as they came
-        return from_alb
-    return APIGatewayProxyEvent(event)
 
 
 @dataclass(frozen=True)
@@ -53,7 +34,7 @@ class Caller:
 class Request:
     """One HTTP request, and the invocation that answers it."""
 
-    event: Event
+    event: RestApi
     context: LambdaContext
     viewer: str | None = None
     """The client's address as the edge saw it, where the call came through one."""
@@ -66,12 +47,12 @@ class Request:
     @property
     def method(self) -> str:
         """The HTTP method."""
-        return self.event.http_method
+        return self.event.method
 
     @property
     def url_path(self) -> str:
         """The path, decoded; an HTTP API's comes decoded."""
-        return self.event.path if self._decoded() else unquote(self.event.path)
+        return self.event.path if self.event.is_decoded else unquote(self.event.path)
 
     @property
     def address(self) -> str:
@@ -93,7 +74,7 @@ class Request:
         given: Mapping[str, str] = self.event.get("pathParameters") or {}
         if not given:
             return match(self.method, self.url_path)
-        return given if self._decoded() else {name: unquote(value) for name, value in given.items()}
+        return given if self.event.is_decoded else {name: unquote(value) for name, value in given.items()}
 
     @property
     def route(self) -> str:
@@ -106,12 +87,12 @@ class Request:
 
     def query(self, name: str) -> str | None:
         """Return a query parameter, or None; one that is repeated comes joined by commas, as an HTTP API does it."""
-        values = self.event.resolved_query_string_parameters.get(name)
+        values = self.event.query.get(name)
         return ",".join(values) if values else None
 
     def header(self, name: str) -> str | None:
         """Return a header (its name in lower case), or None; repeated values are joined by commas."""
-        found = values(self.event, name)
+        found = values(self.event.raw, name)
         return ",".join(found) if found else None
 
     def caller(self) -> Caller:
@@ -123,14 +104,14 @@ class Request:
         verified_by = os.environ.get("TOKENS_VERIFIED_BY")
         if verified_by not in ("gateway", "handler"):
             raise RuntimeError(f"TOKENS_VERIFIED_BY must be gateway or handler, and is {verified_by}")
-        said = self._authorized() if verified_by == "gateway" else self._verified()
+        said = self.event.authorized() if verified_by == "gateway" else self._verified()
         if not said.get("sub") or int(said.get("exp", 0)) <= time.time():
             raise Unauthenticated("sign in again")
         return Caller(said["sub"], said.get("username", ""), frozenset(said.get("groups", "").split()))
 
     def token(self) -> str:
         """Return the bearer token. Raises Unauthenticated."""
-        return bearer(values(self.event, "authorization"))
+        return bearer(values(self.event.raw, "authorization"))
 
     def admin(self) -> Caller:
         """Return who calls, a member of the group admin. Raises Forbidden."""
@@ -138,11 +119,6 @@ class Request:
         if ADMIN not in caller.groups:
             raise Forbidden(f"this needs the group {ADMIN}")
         return caller
-
-    def _authorized(self) -> Mapping[str, str]:
-        """Return what the authorizer in front has found."""
-        authorizer: Mapping[str, Any] = self.event["requestContext"].get("authorizer") or {}
-        return (authorizer.get("lambda") or {}) if self._decoded() else authorizer
 
     def _verified(self) -> Mapping[str, str]:
         """Return what the bearer token says. Raises Unauthenticated, Unavailable, and RuntimeError where it cannot."""
@@ -162,9 +138,6 @@ class Request:
             raise Unauthenticated("sign in again") from error
         except KeysUnavailable as error:
             raise Unavailable("the keys that tokens are checked with cannot be had; try again") from error
-
-    def _decoded(self) -> bool:
-        return isinstance(self.event, APIGatewayProxyEventV2)
 
 
 def _without_port(address: str) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes import ALBEvent
-from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
-
 from domain import errors
 from domain.errors import FieldProblem, TradepostError
+from handlers.http.front_door import RestApi
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -59,18 +58,16 @@ class Response:
         """Return the answer with more headers; its own stay as they are."""
         return replace(self, headers={**more, **self.headers}) if more else self
 
-    def event(self, request_id: str, asked: BaseProxyEvent) -> dict[str, Any]:
+    def event(self, request_id: str, asked: RestApi) -> dict[str, Any]:
         """Return the answer as the front door takes it that `asked`."""
-        headers: dict[str, str | list[str]] = {**HEADERS, "x-request-id": request_id, **self.headers}
+        headers = {**HEADERS, "x-request-id": request_id, **self.headers}
         if "location" in headers:
             headers["location"] = f"{_stage(asked)}{headers['location']}"
         if self.body is not None:
             headers.setdefault("content-type", "application/json")
-        alb = {"statusDescription": f"{int(self.status)} {self.status.phrase}"} if isinstance(asked, ALBEvent) else {}
         return {
             "statusCode": int(self.status),
-            **alb,
-            **asked.header_serializer().serialize(headers=headers, cookies=[]),
+            **asked.answer(f"{int(self.status)} {self.status.phrase}", headers),
             "body": self._text(),
             "isBase64Encoded": False,
         }
@@ -81,7 +78,12 @@ class Response:
         return _encode(self.body)
 
 
-def _stage(asked: BaseProxyEvent) -> str:
+def rfc3339(at: datetime) -> str:
+    """Return a time in UTC with milliseconds, as in "2026-11-20T21:40:00.123Z" (RFC 3339)."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _stage(asked: RestApi) -> str:
     """Return what stands before our paths outside: a REST API's stage (payload 1.0, `requestContext.path`)."""
     whole, path = str(asked["requestContext"].get("path") or ""), str(asked.get("path"))
     return whole.removesuffix(path) if whole.endswith(path) else ""

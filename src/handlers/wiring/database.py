@@ -11,6 +11,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from adapters.secrets import ServerSecret
+from handlers.wiring import made
 
 
 @cache
@@ -38,13 +39,13 @@ def secret_of(name: str, proxy: str | None = None) -> ServerSecret:
     return ServerSecret(client("secretsmanager"), os.environ[f"{name.upper()}_SECRET_ARN"], proxy)
 
 
-@cache
+@made
 def decisions() -> PostgresDecisions:
     """Return the decision side."""
     return PostgresDecisions(database("inventory"))
 
 
-@cache
+@made
 def products() -> PostgresProducts:
     """Return the catalogue."""
     return PostgresProducts(database("product"))

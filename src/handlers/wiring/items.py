@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from adapters.aws import client
 from adapters.dynamodb.items import DynamoItems
+from handlers.wiring import made
 
 
-@cache
+@made
 def items() -> DynamoItems:
     """Return the items' store."""
     return DynamoItems(client("dynamodb"), os.environ["ITEMS_TABLE"])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from adapters.aws import client
 from adapters.publisher import AwsPublisher
 from domain.outbox import Topic
+from handlers.wiring import made
 
 QUEUES = {Topic.PLACED: "ORDERS_QUEUE_URL", Topic.CONFIRMED: "SHIPPING_QUEUE_URL"}
 
 
-@cache
+@made
 def publisher() -> AwsPublisher:
     """Return the publisher to those queues that this function may send to, and to the stream, if it may."""
     queues = {topic: os.environ[name] for topic, name in QUEUES.items() if name in os.environ}

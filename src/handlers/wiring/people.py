@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from adapters.aws import client
 from adapters.cognito.accounts import CognitoAccounts
 from adapters.cognito.directory import CognitoDirectory
+from handlers.wiring import made
 
 
-@cache
+@made
 def accounts() -> CognitoAccounts:
     """Return the sign-in service."""
     return CognitoAccounts(client("cognito-idp"), os.environ["USER_POOL_CLIENT_ID"])
 
 
-@cache
+@made
 def directory() -> CognitoDirectory:
     """Return the part of the sign-in service that needs a role."""
     return CognitoDirectory(client("cognito-idp"), os.environ["USER_POOL_ID"], os.environ["USER_POOL_CLIENT_ID"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from adapters.tokens.keys import Fetch, KeySource
 from adapters.tokens.verifier import Verifier
+from handlers.wiring import made
 
 
-@cache
+@made
 def verifier() -> Verifier:
     """Return the verifier of this deployment's tokens; it keeps the keys that it has fetched."""
     algorithms = tuple(os.environ["TOKEN_ALGORITHMS"].split(","))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from typing import TYPE_CHECKING
+
+from handlers.wiring import made
 
 if TYPE_CHECKING:
     from domain.identity.users import Users
@@ -13,7 +14,7 @@ if os.environ["USER_STORE"] == "postgres":
     from adapters.postgres.users import PostgresUsers
     from handlers.wiring.database import database
 
-    @cache
+    @made
     def users() -> Users:
         """Return the profiles' store."""
         return PostgresUsers(database("user"))
@@ -22,7 +23,7 @@ else:
     from adapters.aws import client
     from adapters.dynamodb.users import DynamoUsers
 
-    @cache
+    @made
     def users() -> Users:
         """Return the profiles' store."""
         return DynamoUsers(client("dynamodb"), os.environ["USERS_TABLE"])

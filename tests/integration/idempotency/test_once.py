@@ -12,8 +12,9 @@ import pytest
 
 from domain.errors import Conflict, InFlight, KeyReused
 from domain.idempotency import Key
+from handlers.http.front_door import front_door
 from handlers.http.idempotency import Once
-from handlers.http.request import Request, front_door
+from handlers.http.request import Request
 from handlers.http.response import Response
 from tests.cloud import unique
 from tests.events import Context, http

@@ -1,0 +1,43 @@
+"""How functions start: what they need is made in INIT, which has a whole processor, and before any snapshot.
+
+Sources: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle" and "Lambda SnapStart
+runtime hooks for Python".
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from handlers.telemetry import logger
+from handlers.wiring import forget_stale, make_all
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Handler = Callable[[dict[str, Any], "LambdaContext"], Any]
+
+INITIALIZATION = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE")
+"""`on-demand`, `provisioned-concurrency` or `snap-start` on Lambda, and nothing elsewhere."""
+
+
+def function(handle: Handler) -> Handler:
+    """Return a Lambda handler whose log lines carry the ids of its invocation; the last step of INIT."""
+    if INITIALIZATION:
+        make_all()
+        gc.freeze()
+        gc.enable()
+    if INITIALIZATION == "snap-start":
+        from snapshot_restore_py import register_after_restore  # noqa: PLC0415 - Lambda's own, and only there
+
+        register_after_restore(restored)
+    return logger.inject_lambda_context(clear_state=True)(handle)
+
+
+def restored() -> None:
+    """Make this copy of a snapshot differ from all others, and forget what may have ended since it was taken."""
+    random.seed()
+    forget_stale()
