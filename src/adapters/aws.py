@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -20,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, UnknownServiceError
 from botocore.session import Session
 
+from adapters import authorities
 from domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 CONNECT, READ, TRIES = 1.0, 3.0, 2
 LONGEST = TRIES * (CONNECT + READ) + 1.0
 """Botocore waits for up to a second between two tries ("Retries", standard mode)."""
-AUTHORITIES = Path(__file__).with_name("aws-ca.pem")
-"""The certificates of those who sign for AWS (`make aws-ca`): botocore's own 126 take 17 ms with each connection."""
 PARALLEL = 8
 """Connections that a client keeps open, and the most calls at once that an adapter makes."""
 
@@ -84,7 +82,7 @@ def _session() -> Session:
 
 def _verify() -> str | None:
     """Return who signs for AWS; None where somebody else is named by the variable that botocore knows (a proxy)."""
-    return None if "AWS_CA_BUNDLE" in os.environ else str(AUTHORITIES)
+    return None if "AWS_CA_BUNDLE" in os.environ else str(authorities.AWS)
 
 
 @overload
@@ -98,10 +96,21 @@ def client(service: Literal["secretsmanager"], *, read: float = READ, tries: int
 @overload
 def client(service: Literal["sqs"]) -> SQSClient: ...
 def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
-    """Return a client for a service, in the region that REGION names.
+    """Return the client for a service, in the region that REGION names: one for each way of waiting.
 
     Raises RuntimeError for a service that the package lacks: it holds those that the code names.
     """
+    try:
+        with _MAKING:
+            return _client(service, read, tries)
+    except UnknownServiceError as error:
+        raise RuntimeError(
+            f'the package was built without {service}: `sam build` ships what src asks for by name, client("{service}")'
+        ) from error
+
+
+@cache
+def _client(service: str, read: float, tries: int) -> Any:
     config = Config(
         connect_timeout=CONNECT,
         read_timeout=read,
@@ -110,5 +119,4 @@ def client(service: Any, *, read: float = READ, tries: int = TRIES) -> Any:
         parameter_validation=service not in BULK,
         user_agent=USER_AGENT,
     )
-    with _MAKING:
-        return _session().create_client(service, os.environ["REGION"], verify=_verify(), config=config)
+    return _session().create_client(service, os.environ["REGION"], verify=_verify(), config=config)

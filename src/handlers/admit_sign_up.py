@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.system import now
 from domain.identity.enrolling import is_registering
-from handlers.start import function
-from handlers.telemetry import logger
+from handlers.telemetry import function, logger
 from handlers.wiring.users import users
 
 if TYPE_CHECKING:

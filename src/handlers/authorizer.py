@@ -1,4 +1,6 @@
-"""The Lambda authorizer in front of every route that is not public. Imports neither boto3 nor pydantic.
+"""The Lambda authorizer in front of every route that is not public. Imports neither botocore nor pydantic.
+
+It logs what it refuses, and imports the logger when it does so first: that takes longer than to verify a token.
 
 Answers an HTTP API (payload 2.0, simple response) and a REST API (REQUEST or TOKEN, IAM policy), by the event's
 version. Sources: API Gateway Developer Guide, "Control access to HTTP APIs with AWS Lambda authorizers" and "Output
@@ -12,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.tokens.keys import KeysUnavailable
 from domain.errors import Unauthenticated
 from handlers.http.bearer import bearer, context, values
-from handlers.start import function
-from handlers.telemetry import logger
+from handlers.start import ready
 from handlers.wiring.tokens import verifier
 
 if TYPE_CHECKING:
@@ -22,22 +23,25 @@ if TYPE_CHECKING:
     from adapters.tokens.verifier import Claims
 
 verify = verifier().verify
+ready()
 
 
-@function
-def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], invocation: LambdaContext) -> dict[str, Any]:
     """Allow a request with a good bearer token; the context is flat strings, whatever the gateway.
 
     Without keys it fails: the gateway answers 500, and asks again the next time.
     """
-    logger.set_correlation_id(event.get("requestContext", {}).get("requestId"))
     try:
         claims = verify(bearer(_authorization(event)))
     except Unauthenticated as error:
-        logger.info("refused", reason=str(error), route=event.get("routeKey") or event.get("resource"))
+        from handlers.refusals import refused  # noqa: PLC0415 - see above
+
+        refused(event, invocation, error)
         claims = None
     except KeysUnavailable:
-        logger.exception("no token can be verified")
+        from handlers.refusals import without_keys  # noqa: PLC0415 - see above
+
+        without_keys(event, invocation)
         raise
     return _simple(claims) if event.get("version") == "2.0" else _policy(event["methodArn"], claims)
 

@@ -13,8 +13,7 @@ from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomRes
 from adapters.postgres.database import WAKING, Database
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from adapters.postgres.roles import GRANTS, ensure_role
-from handlers.start import function
-from handlers.telemetry import logger
+from handlers.telemetry import function, logger
 from handlers.wiring.database import secret_of
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from domain.inventory.stock import StockLevel
 from domain.letters.poison import Poison
 from handlers.batch import Unread, WholeBatchProcessor, identifier
 from handlers.failing import attempt
-from handlers.start import function
 from handlers.stream_record import stream_record
-from handlers.telemetry import count, logger
+from handlers.telemetry import count, function, logger
 from handlers.wiring.letters import poison_letters
 from handlers.wiring.views import order_counts, stock_view
 

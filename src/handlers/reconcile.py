@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.system import now
 from domain.inventory.reconciling import Difference, reconcile
 from domain.inventory.stock import StockLevel
-from handlers.start import function
-from handlers.telemetry import count, logger
+from handlers.telemetry import count, function, logger
 from handlers.wiring.database import decisions
 from handlers.wiring.views import stock_view
 

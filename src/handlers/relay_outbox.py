@@ -10,8 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from adapters.system import now
 from domain.outbox import relay
 from handlers.rounds import more_time
-from handlers.start import function
-from handlers.telemetry import count
+from handlers.telemetry import count, function
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
 

@@ -15,8 +15,7 @@ from aws_lambda_powertools.utilities.data_classes import SecretsManagerEvent
 
 from adapters.postgres.database import WAKING, Database, Server
 from adapters.postgres.roles import GRANTS, set_password, signs_in
-from handlers.start import function
-from handlers.telemetry import logger
+from handlers.telemetry import function, logger
 from handlers.wiring.database import secret_of
 
 if TYPE_CHECKING:

@@ -9,23 +9,15 @@ from __future__ import annotations
 import gc
 import os
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
-from handlers.telemetry import logger
 from handlers.wiring import forget_stale, make_all
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
-Handler = Callable[[dict[str, Any], "LambdaContext"], Any]
 
 INITIALIZATION = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE")
 """`on-demand`, `provisioned-concurrency` or `snap-start` on Lambda, and nothing elsewhere."""
 
 
-def function(handle: Handler) -> Handler:
-    """Return a Lambda handler whose log lines carry the ids of its invocation; the last step of INIT."""
+def ready() -> None:
+    """End INIT: make what is needed, and never look for garbage in it."""
     if INITIALIZATION:
         make_all()
         gc.freeze()
@@ -34,7 +26,6 @@ def function(handle: Handler) -> Handler:
         from snapshot_restore_py import register_after_restore  # noqa: PLC0415 - Lambda's own, and only there
 
         register_after_restore(restored)
-    return logger.inject_lambda_context(clear_state=True)(handle)
 
 
 def restored() -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.system import now
 from domain.orders.sweeping import sweep_orders
 from handlers.rounds import more_time
-from handlers.start import function
-from handlers.telemetry import count, logger
+from handlers.telemetry import count, function, logger
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
 

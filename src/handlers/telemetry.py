@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from handlers.log_format import Formatter
+from handlers.start import ready
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Handler = Callable[[dict[str, Any], "LambdaContext"], Any]
 
 logger = Logger(logger_formatter=Formatter())
 """Powertools' logger; the adapters, the libraries and Python's warnings report through it, with the same ids."""
@@ -27,6 +34,12 @@ for _name in LIBRARIES:
     _library = logging.getLogger(_name)
     _library.handlers = [_stdout]
     _library.propagate = False
+
+
+def function(handle: Handler) -> Handler:
+    """Return a Lambda handler whose log lines carry the ids of its invocation. With it, INIT ends."""
+    ready()
+    return logger.inject_lambda_context(clear_state=True)(handle)
 
 
 def answered(route: str, status: int) -> None:

@@ -11,8 +11,7 @@ from adapters.system import now
 from domain.orders.deciding import ship_orders
 from handlers.batch import WholeBatchProcessor
 from handlers.order_task import order_id
-from handlers.start import function
-from handlers.telemetry import count
+from handlers.telemetry import count, function
 from handlers.wiring.database import decisions
 from handlers.wiring.messages import publisher
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from adapters import aws
 from adapters.postgres.database import Database, Server
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
@@ -116,6 +117,7 @@ def unplug() -> None:
                 wiring.database(name).close()
         for function in functions:
             getattr(wiring, function).cache_clear()
+    aws._client.cache_clear()
 
 
 @pytest.fixture

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from socket import SHUT_RDWR, socket
+from ssl import create_default_context
 from threading import Lock, Timer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
+
+from adapters import authorities
 
 FETCH_TIMEOUT = 2.0
 MAX_BYTES = 256 * 1024
@@ -55,12 +58,19 @@ class Fetch:
         parts = urlsplit(url)
         if parts.scheme not in ("https", "http" if self.allow_http else "https"):
             raise KeysUnavailable(f"keys come over https, not from {url}")
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        with closing(kind(parts.netloc, timeout=FETCH_TIMEOUT)) as connection:
+        with closing(_connection(parts)) as connection:
             connection.connect()
             with _hung_up_in_time(connection.sock):
                 connection.request("GET", parts.path or "/", headers={"accept": "application/json"})
                 return _document(connection.getresponse())
+
+
+def _connection(to: SplitResult) -> HTTPConnection:
+    if to.scheme == "http":
+        return HTTPConnection(to.netloc, timeout=FETCH_TIMEOUT)
+    of_aws = (to.hostname or "").endswith(".amazonaws.com")
+    trusted = create_default_context(cafile=str(authorities.AWS) if of_aws else None)
+    return HTTPSConnection(to.netloc, timeout=FETCH_TIMEOUT, context=trusted)
 
 
 @contextmanager
@@ -119,6 +129,11 @@ class KeySource:
         self._keys: Mapping[str, SigningKey] = {}
         self._fetched_at = self._tried_at = float("-inf")
         self._fetching = Lock()
+
+    def forget(self) -> None:
+        """Forget what was fetched, and when."""
+        self._keys = {}
+        self._fetched_at = self._tried_at = float("-inf")
 
     def key(self, kid: str) -> SigningKey | None:
         """Return the key of that id, or None. Raises KeysUnavailable when there are no usable keys at all."""

@@ -12,8 +12,7 @@ from handlers.http.front_door import front_door
 from handlers.http.origin import admitted
 from handlers.http.request import Request
 from handlers.http.response import Refused, Response, problem, refusal
-from handlers.start import function
-from handlers.telemetry import answered, logger
+from handlers.telemetry import answered, function, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.decisions import PostgresDecisions
 from adapters.postgres.products import PostgresProducts
 from adapters.secrets import ServerSecret
-from handlers.wiring import made
+from handlers.wiring import made, stale_after_restore
 
 
 @cache
@@ -26,7 +26,9 @@ def database(name: str) -> Database:
         return Database(
             name, lambda: secret.server(json.loads(given)), sslmode, lambda: secret.pending() or secret.current()
         )
-    return Database(name, secret.current, sslmode, secret.pending)
+    found = Database(name, secret.current, sslmode, secret.pending)
+    stale_after_restore(found.close)
+    return found
 
 
 def databases() -> set[str]:
