@@ -15,7 +15,7 @@ from adapters.postgres.database import Database, Server
 from adapters.tokens.keys import KeySource
 from handlers import start, wiring
 from tests.signing import jwk, key_set
-from tests.template import environment, handlers
+from tests.template import environment
 
 SRC = Path(__file__).parents[2] / "src"
 
@@ -75,7 +75,7 @@ def test_outside_of_lambda_nothing_is_made_before_it_is_asked_for() -> None:
     assert found["frozen"] == 0
 
 
-@pytest.mark.parametrize("module", sorted(handlers()))
+@pytest.mark.parametrize("module", sorted(CLIENTS))
 def test_what_init_made_is_frozen_and_garbage_is_looked_for_again(module: str) -> None:
     found = init(module, "on-demand")
 
