@@ -146,7 +146,7 @@ SIZES: Mapping[str, tuple[str, str, Callable[[], Any], int]] = {
     "sqs_100": ("sqs", "Reading 100 messages", lambda: queue(100), 100),
     "kinesis_100": ("kinesis", "Reading 100 records", lambda: stream(100), 100),
     "kinesis_1000": ("kinesis", "Reading 1,000 records", lambda: stream(1000), 30),
-    "kinesis_full": ("kinesis", "Reading 6 MB of records", full_stream, 5),
+    "kinesis_full": ("kinesis", "Reading 6 MB of records", full_stream, 9),
 }
 TITLES = [title for _, title, _, _ in SIZES.values()]
 DECODING = {name: decoding(*size) for name, size in SIZES.items()}
