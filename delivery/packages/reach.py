@@ -21,6 +21,8 @@ MAKES_CLIENTS = SRC / "adapters/aws.py"
 MAKING = re.compile(r"\b(client|create_client|resource)\(")
 UNTOLD = {"aws_lambda_powertools.utilities.idempotency": "boto3"}
 """What modules of libraries import that their distributions do not require."""
+OF_LAMBDA = {"snapshot_restore_py"}
+"""What Lambda's runtime brings."""
 EVENTS = "aws_lambda_powertools.utilities"
 """Reads events, and keeps answers; the one part of a library that is told apart, as it is a megabyte."""
 
@@ -47,7 +49,7 @@ def reached(module: str) -> tuple[set[Path], set[str]]:
         elif file not in own:
             own.add(file)
             ahead += [*_imported(name, file), *([name.rpartition(".")[0]] if "." in name else [])]
-    return own, {name for name in others - sys.stdlib_module_names if not (SRC / name).is_dir()}
+    return own, {name for name in others - sys.stdlib_module_names - OF_LAMBDA if not (SRC / name).is_dir()}
 
 
 def services(files: Iterable[Path]) -> list[str]:
