@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.batch import EventType, process_partial_res
 from domain.inventory.projection import OrderStep
 from domain.inventory.stock import StockLevel
 from handlers.batch import WholeBatchProcessor
+from handlers.start import ready
 from handlers.stream_record import stream_record
 
 
@@ -24,3 +25,6 @@ processor = WholeBatchProcessor(EventType.KinesisDataStreams, stream_record, wor
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Return the records that failed."""
     return process_partial_response(event=event, record_handler=stream_record, processor=processor, context=context)
+
+
+ready()

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch import EventType, process_partial_res
 
 from handlers.batch import WholeBatchProcessor
 from handlers.order_task import order_id
+from handlers.start import ready
 
 
 def work(order_ids: Sequence[str]) -> Mapping[int, Exception]:  # noqa: ARG001 - decoding is what is measured
@@ -22,3 +23,6 @@ processor = WholeBatchProcessor(EventType.SQS, order_id, work)
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Return the messages that failed."""
     return process_partial_response(event=event, record_handler=order_id, processor=processor, context=context)
+
+
+ready()
