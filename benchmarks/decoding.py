@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
@@ -22,14 +22,16 @@ PAYLOAD, MOST = 6 * 1024 * 1024, 10_000
 ROUNDS = 7
 """What is asked here is how long a warm call takes, of which a round has many."""
 AT = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+WRITTEN_AT_ONCE = 20
+"""Records of one transaction, and of one time; a batch of decisions writes up to a thousand."""
 ID = "0191c0de-abcd-7000-8000-000000000000"
 STOCK: Mapping[str, Any] = StockLevel("TEA", 5, 0, 0, 1, AT).message().body
 MALFORMED_MESSAGES: Sequence[Any] = ("not json", "[]", "null", "7", "{}", {"order_id": None}, {"order_id": 7})
 
 
-def order(order_id: str) -> Order:
+def order(order_id: str, at: datetime = AT) -> Order:
     """Return an order that was just placed."""
-    return Order(order_id, "ann", Status.PLACED, None, "GBP", 129_900, 1, AT, AT)
+    return Order(order_id, "ann", Status.PLACED, None, "GBP", 129_900, 1, at, at)
 
 
 STEP: Mapping[str, Any] = order(ID).message().body
@@ -103,9 +105,10 @@ def full_stream() -> dict[str, Any]:
 
 
 def _body(number: int) -> Mapping[str, Any]:
+    at = AT + timedelta(microseconds=number // WRITTEN_AT_ONCE)
     if number % 4:
-        return StockLevel(f"SKU-{number:05}", 1_000_000 - number, 100, number, number, AT).message().body
-    return order(_id(number)).message().body
+        return StockLevel(f"SKU-{number:05}", 1_000_000 - number, 100, number, number, at).message().body
+    return order(_id(number), at).message().body
 
 
 def _id(number: int) -> str:

@@ -7,6 +7,7 @@ import re
 from binascii import a2b_base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from domain.catalog.products import SKU
@@ -31,6 +32,8 @@ _step = re.compile(
     f'"status":"({"|".join(Status)})","reason":(?:null|"[a-z_]+"),"total_minor":{_NUMBER},{_AT}}}'
 ).fullmatch
 """Records letter by letter as we write them: read and found right in a third of the time that their JSON takes."""
+_moment = lru_cache(64)(datetime.fromisoformat)
+"""What one transaction writes has one time."""
 _new = tuple.__new__
 """What a named tuple's own constructor calls."""
 
@@ -41,11 +44,10 @@ def stream_record(record: Mapping[str, Any]) -> StockLevel | OrderStep:
     try:
         if stock := _stock(text):
             sku, version, on_hand, allocated, shipped_total, at = stock.groups()
-            moment = datetime.fromisoformat(at)
-            return _new(StockLevel, (sku, int(on_hand), int(allocated), int(shipped_total), int(version), moment))
+            return _new(StockLevel, (sku, int(on_hand), int(allocated), int(shipped_total), int(version), _moment(at)))
         if step := _step(text):
             order_id, _, status, _, at = step.groups()
-            return _new(OrderStep, (order_id, Status[status], datetime.fromisoformat(at)))
+            return _new(OrderStep, (order_id, Status[status], _moment(at)))
     except ValueError:
         raise _wrong("at") from None
     return _said(json.loads(text))
