@@ -111,7 +111,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-    except (Differ, RuntimeError, subprocess.TimeoutExpired) as error:
+    except (Differ, RuntimeError, subprocess.SubprocessError) as error:
         print(error, file=sys.stderr)
         return 1
     run = results.run(turns, judged(BOUNDS, turns), asked.rounds)
