@@ -71,7 +71,7 @@ def over_tls() -> Iterator[Contest]:
         tls, authority = stack.enter_context(certified())
         url = stack.enter_context(aws(stub.get_item, tls))
         theirs = _bundle(folder / "botocore.pem", packages.peer("boto3") / "botocore" / "cacert.pem", authority)
-        ours = _bundle(folder / "ours.pem", packages.peer("boto3") / "botocore" / "cacert.pem", authority)
+        ours = _bundle(folder / "ours.pem", packages.ours("GetItem") / "adapters" / "aws-ca.pem", authority)
         bundles = {OURS: ours, BARE: theirs, FASTAPI: theirs}
         yield replace(
             contest,
