@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.turns import ratios
 
-PROCESSOR = {"cold_ms": "cold_cpu_ms", "warm_us": "warm_cpu_us"}
+PROCESSOR = {"cold_ms": "cold_cpu_ms", "request_ms": "request_cpu_ms", "warm_us": "warm_cpu_us"}
 """What of a measure was the processor's time."""
 Turns = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 """What each turn told, by contest and contestant."""

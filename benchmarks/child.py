@@ -49,7 +49,7 @@ class Wire:
 
     def __init__(self, answer: Any) -> None:
         self.calls = 0
-        self.first_ms = None
+        self.first = {}
         self._answer = answer
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
@@ -77,7 +77,7 @@ class Wire:
     def _send(self, request: Any, **_: Any) -> Any:
         self.calls += 1
         if not self._answer:
-            self._sent = time.perf_counter_ns()
+            self._sent = time.perf_counter_ns(), time.process_time_ns()
             return None
         target = request.headers["X-Amz-Target"]
         operation = (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
@@ -87,8 +87,9 @@ class Wire:
         return response(request.url, status, headers, Body(json.dumps(said).encode()))
 
     def _received(self, **_: Any) -> None:
-        if not self._answer and self.first_ms is None:
-            self.first_ms = (time.perf_counter_ns() - self._sent) / 1e6
+        if not self._answer and not self.first:
+            took, spent = time.perf_counter_ns() - self._sent[0], time.process_time_ns() - self._sent[1]
+            self.first = {"request_ms": took / 1e6, "request_cpu_ms": spent / 1e6}
 
 
 class Body:
@@ -129,7 +130,7 @@ def measured(said: dict[str, Any]) -> dict[str, Any]:
         "cold_ms": (called - began) / 1e6,
         "cold_cpu_ms": spent / 1e6,
         "import_ms": (imported - began) / 1e6,
-        "request_ms": wire.first_ms,
+        **wire.first,
         "rss_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
         "modules": len(sys.modules),
         "calls": wire.calls,

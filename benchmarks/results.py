@@ -27,6 +27,7 @@ LAST = FOLDER / "results.json"
 COLUMNS = {
     "cold, ms": ("cold_ms", 0),
     "of it CPU": ("cold_cpu_ms", 0),
+    "1st HTTPS, ms": ("request_ms", 1),
     "warm p50, µs": ("warm_us", 0),
     "p99, µs": ("warm_p99_us", 0),
     "mean CPU, µs": ("warm_cpu_us", 0),
