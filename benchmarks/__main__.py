@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
-NAMES = ("verify_token", "process_orders", "project_inventory", "million_orders", "get_product")
+NAMES = ("process_orders", "project_inventory", "million_orders", "get_product")
 
 
 def name(text: str) -> str:

@@ -37,12 +37,12 @@ print(json.dumps({"frozen": frozen, "enabled": enabled, "clients": made, "hooks"
 """
 
 
-def init(module: str, how: str) -> dict[str, Any]:
+def init(module: str, how: str, **more: str) -> dict[str, Any]:
     """Import a function as Lambda does, in an environment of its own; tell what there is then."""
-    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "PYTHONPATH": str(SRC)}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "PYTHONPATH": str(SRC), "ORIGIN_SECRET_ID": ""}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.replace("MODULE", module)],
-        env={**environment(module), **keys, **({"AWS_LAMBDA_INITIALIZATION_TYPE": how} if how else {})},
+        env={**environment(module), **keys, **more, **({"AWS_LAMBDA_INITIALIZATION_TYPE": how} if how else {})},
         capture_output=True,
         text=True,
         check=False,
@@ -66,6 +66,10 @@ CLIENTS = {
 @pytest.mark.parametrize("module", sorted(CLIENTS))
 def test_clients_are_made_in_init_once_and_from_one_session(module: str) -> None:
     assert init(module, "on-demand")["clients"] == CLIENTS[module]
+
+
+def test_the_client_that_calls_past_the_edge_are_known_by_is_made_in_init_where_there_is_an_edge() -> None:
+    assert init("health", "on-demand", ORIGIN_SECRET_ID="secret")["clients"] == ["secretsmanager"]
 
 
 def test_outside_of_lambda_nothing_is_made_before_it_is_asked_for() -> None:

@@ -8,11 +8,13 @@ import json
 import time
 from typing import Any
 
+import hypothesis.strategies as st
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
 
 from adapters.tokens.keys import KeySource, KeysUnavailable
 from adapters.tokens.verifier import LEEWAY, MAX_LENGTH, Verifier, _decoded, _object
@@ -378,3 +380,24 @@ def test_rotated_keys_need_no_restart() -> None:
 
     assert verifier.verify(token("new"))
     assert verifier.verify(token("old"))
+
+
+ABOUT_NOW = st.one_of(
+    st.integers(-3600, -LEEWAY - 2), st.integers(-LEEWAY + 2, LEEWAY - 2), st.integers(LEEWAY + 2, 3600)
+)
+"""Seconds from now, none so near a bound that the clock may pass it meanwhile."""
+
+
+@given(exp=ABOUT_NOW, iat=ABOUT_NOW, nbf=st.none() | ABOUT_NOW, iss=st.sampled_from([ISSUER, f"{ISSUER}/", "", None]))
+def test_times_and_issuer_are_judged_as_pyjwt_judges_them(exp: int, iat: int, nbf: int | None, iss: str | None) -> None:
+    now = int(time.time())
+    times = {"exp": now + exp, "iat": now + iat, "nbf": None if nbf is None else now + nbf}
+    signed = token(iss=iss, **times)
+    options: Any = {"require": ["exp", "iat", "iss", "sub"], "verify_aud": False}
+    try:
+        jwt.decode(signed, private_key().public_key(), ["RS256"], issuer=ISSUER, leeway=LEEWAY, options=options)
+    except jwt.PyJWTError:
+        with pytest.raises(Unauthenticated):
+            accepting("RS256").verify(signed)
+    else:
+        assert accepting("RS256").verify(signed).exp == now + exp

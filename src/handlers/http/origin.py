@@ -15,6 +15,9 @@ from handlers.http.request import Request
 from handlers.http.response import Refused
 from handlers.telemetry import count
 
+if os.environ.get("ORIGIN_SECRET_ID"):
+    import handlers.wiring.origin  # noqa: F401 - its client is made in INIT, where a deployment has an edge
+
 SECRET, VIEWER = "x-origin-secret", "true-client-ip"
 
 
