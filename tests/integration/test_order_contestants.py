@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 
 from benchmarks.create_order import OTHERS, SOLD, answer
 from domain.orders.order import Order
+from local.state import ROOT
 from tests.cloud import Cloud
 from tests.events import Context, said
 from tests.shop import Shop
@@ -21,12 +23,15 @@ Handler = Callable[[Any, Any], Any]
 
 
 @pytest.fixture(params=["order_bare", "order_powertools"])
-def peer(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> Iterator[Handler]:
-    module = importlib.import_module(f"benchmarks.contestants.{request.param}")
-    yield module.handler
+def peer(
+    request: pytest.FixtureRequest, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Handler]:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks/contestants")
+    yield importlib.import_module(request.param).handler
+    database = sys.modules["order_store"]._database
     for name in ("product", "inventory"):
-        module._database(name).close()
-    module._database.cache_clear()
+        database(name).close()
+    database.cache_clear()
 
 
 @pytest.fixture
