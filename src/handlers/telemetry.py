@@ -30,6 +30,8 @@ IDS = ("correlation_id", "function_request_id")
 
 logging.captureWarnings(capture=True)
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of them
+for _name in ("botocore.configprovider", "botocore.credentials"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # below, they tell at every start where they found something
 for _name in LIBRARIES:
     _library = logging.getLogger(_name)
     _library.handlers = [_stdout]
