@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.turns import ratios
 
@@ -15,12 +15,23 @@ Turns = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 """What each turn told, by contest and contestant."""
 
 
+class Figure(Protocol):
+    """Computes a figure from the turns of a contest."""
+
+    @property
+    def contest(self) -> str:
+        """Its title."""
+
+    def __call__(self, turns: Turns) -> float:
+        """Return the figure."""
+
+
 @dataclass(frozen=True)
 class Bound:
     """A wish: `of` computes a figure from all turns, which must not be beyond `wanted`; None wants nothing."""
 
     what: str
-    of: Callable[[Turns], float]
+    of: Figure
     wanted: float | None = None
     at_least: bool = False
     unit: str = "x"
@@ -60,19 +71,29 @@ class Ratio:
         return replace(self, measure=measure)(turns) if measure and known else None
 
 
-def median(contest: str, measure: str, of: str = "ours") -> Callable[[Turns], float]:
-    """Return what computes the median of a contestant's measure."""
-    return lambda turns: statistics.median(value(turn, measure) for turn in turns[contest][of])
+@dataclass(frozen=True)
+class Median:
+    """The median of our measure, or by how much it is more than another's."""
+
+    contest: str
+    measure: str
+    than: str | None = None
+
+    def __call__(self, turns: Turns) -> float:
+        """Return the figure."""
+        return self._of("ours", turns) - (self._of(self.than, turns) if self.than else 0)
+
+    def _of(self, name: str, turns: Turns) -> float:
+        return statistics.median(value(turn, self.measure) for turn in turns[self.contest][name])
 
 
 def judged(bounds: Sequence[Bound], turns: Turns) -> list[dict[str, Any]]:
     """Return each bound with its figure, and whether it is met; those of contests that were not held are left out."""
     found = []
     for bound in bounds:
-        try:
-            figure = bound.of(turns)
-        except KeyError:
+        if bound.of.contest not in turns:
             continue
+        figure = bound.of(turns)
         found.append(
             {
                 "what": bound.what,

@@ -26,12 +26,12 @@ def chart(title: str, unit: str, groups: Mapping[str, Mapping[str, float]]) -> s
     for name, figures in groups.items():
         drawn.append(_text(0, y + 16, name, "title"))
         y += 28
-        scale, ours = BARS / max(figures.values()), next(iter(figures.values()))
+        scale = BARS / max(figures.values())
         for row, (whose, figure) in enumerate(figures.items()):
             width, kind = figure * scale, "peer" if row else "ours"
             drawn.append(_text(12, y + 13, whose))
             drawn.append(f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2"/>')
-            drawn.append(_text(LABELS + width + 8, y + 13, f"{figure:,.0f} {unit}, {figure / ours:.1f} x"))
+            drawn.append(_text(LABELS + width + 8, y + 13, f"{figure:,.0f} {unit}"))
             y += ROW
         y += GAP - ROW
     label = escape(title, {'"': "&quot;"})

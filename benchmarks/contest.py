@@ -113,8 +113,8 @@ def hold(contest: Contest, rounds: int) -> Mapping[str, Sequence[Turn]]:
         found = contest.turn(contest, one)
         if not one.whole:
             return found
-        said = {"": found["answer"], **found["others"]}
-        for event, answer in said.items():
+        said = [("", found["answer"]), ("", found.get("again", found["answer"])), *found["others"].items()]
+        for event, answer in said:
             here = contest.alike(answer)
             first = answered.setdefault(event, here)
             if here != first:

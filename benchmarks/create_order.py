@@ -20,7 +20,12 @@ from local.state import ROOT
 from tests.servers import login, postgres
 
 TITLE = "POST one order"
-BARE, TRIMMED, RESOLVER, FASTAPI = "boto3 + psycopg", "the same, trimmed", "Powertools' resolver", "FastAPI + Mangum"
+BARE, TRIMMED, RESOLVER, FASTAPI = (
+    "boto3 + psycopg",
+    "boto3 + psycopg, trimmed",
+    "Powertools' resolver",
+    "FastAPI + Mangum",
+)
 EVENT = ROOT / "events" / "create-order" / "http-api.json"
 VARIABLES = {
     "PRODUCT_SECRET_ARN": "database",

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bounds import Turns, value
+from benchmarks.bounds import Ratio, Turns, value
 from benchmarks.chart import chart
 from benchmarks.packages import FOLDER
 from benchmarks.turns import table
@@ -36,7 +36,7 @@ COLUMNS = {
     "package, MB": ("package_mb", 1),
 }
 """Each with its measure and the digits after its point."""
-HEAD = ("", *COLUMNS, "ours, cold", "ours, warm")
+HEAD = ("", *COLUMNS, "ours to it, cold", "ours to it, warm")
 
 Run = Mapping[str, Any]
 
@@ -52,7 +52,8 @@ def run(turns: Turns, bounds: Sequence[Mapping[str, Any]], rounds: int) -> Run:
         "load": round(os.getloadavg()[0], 1),
         "rounds": rounds,
         "contests": {
-            contest: {name: _figures(turns) for name, turns in found.items()} for contest, found in turns.items()
+            contest: {name: {**_figures(one), **_ours(turns, contest, name)} for name, one in found.items()}
+            for contest, found in turns.items()
         },
         "bounds": list(bounds),
     }
@@ -65,6 +66,13 @@ def _figures(turns: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return {name: round(found, 3) for name, found in _medians(turns, measures).items()} | {
         name: round(found, 1) for name, found in warm.items()
     }
+
+
+def _ours(turns: Turns, contest: str, to: str) -> Mapping[str, float]:
+    """Return by how much ours is another's, cold and warm: the median of each round's ratio."""
+    measures = {"ours_cold": "cold_ms", "ours_warm": "warm_us"}
+    known = {name: one for name, one in measures.items() if all(found[0][one] for found in turns[contest].values())}
+    return {name: round(Ratio(contest, measure, to)(turns), 3) for name, measure in known.items()}
 
 
 def _medians(turns: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> Mapping[str, float]:
@@ -88,17 +96,17 @@ def show(found: Run, before: Run | None) -> None:
 def where(found: Run) -> str:
     """Return a line of what the figures are of."""
     machine = f"{found['processors']} x {found['processor']}, a load of {found['load']}"
-    return f"{found['date']}, {found['rounds']} rounds, Python {found['python']}, {machine}"
+    return f"{found['date']}, at {found['commit']}, {found['rounds']} rounds, Python {found['python']}, {machine}"
 
 
 def rows(found: Run) -> list[list[str]]:
     """Return the table's cells."""
     cells = []
     for contest, contestants in found["contests"].items():
-        ours = next(iter(contestants.values()))
         for name, one in contestants.items():
             plain = [_cell(one, measure, digits) for measure, digits in COLUMNS.values()]
-            cells.append([f"{contest}: {name}", *plain, _ratio(ours, one, "cold_ms"), _ratio(ours, one, "warm_us")])
+            times = (f"{one[measure]:.2f} x" if measure in one else "" for measure in ("ours_cold", "ours_warm"))
+            cells.append([f"{contest}: {name}", *plain, *times])
     return cells
 
 

@@ -130,7 +130,7 @@ def under_client(contest: Contest, one: Contestant) -> Turn:
             answer, asked, answered = api.ask(contest.event)
             spent = _spent(process.pid)
             pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-            warm = [api.ask(contest.event)[1:] for _ in range(contest.warm)]
+            warm = [api.ask(contest.event) for _ in range(contest.warm)]
             spent_warm = _spent(process.pid) - spent
         finally:
             process.kill()
@@ -140,9 +140,10 @@ def under_client(contest: Contest, one: Contestant) -> Turn:
         "cold_cpu_ms": spent / 1e6,
         "import_ms": (ready - began) / 1e6,
         "rss_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
-        "warm_us": [(to - since) / 1000 for since, to in warm],
+        "warm_us": [(to - since) / 1000 for _, since, to in warm],
         "warm_cpu_us": spent_warm / 1000 / max(1, contest.warm),
         "answer": answer,
+        "again": warm[-1][0] if warm else answer,
         "others": {},
     }
 

@@ -89,14 +89,16 @@ def _kept(kind: str, digest: str, make: Callable[[Path], None]) -> Path:
     with locked(alone=True):
         if not folder.is_dir():
             before = list(KEPT.glob(f"{kind}-*"))
+            for left in KEPT.glob("making-*"):  # by who was killed
+                shutil.rmtree(left)
             with tempfile.TemporaryDirectory(prefix="making-", dir=KEPT) as making:
                 tree = Path(making) / kind
                 tree.mkdir()
                 make(tree)
                 _make_alike(tree)
                 tree.rename(folder)
-            for one in before:
-                shutil.rmtree(one)
+                for one in before:
+                    one.rename(Path(making) / one.name)
     return folder
 
 
@@ -127,12 +129,13 @@ def _with_compiled(installed: Path, entry: str) -> Iterator[Path]:
 def _compile(tree: Path) -> None:
     """Compile all modules, in a process of its own: what it has compiled before would show in the result."""
     words = ["-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", TASK]
-    subprocess.run([sys.executable, *words, str(tree)], check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+    subprocess.run([sys.executable, *words, str(tree)], check=True)
 
 
 def _make_alike(tree: Path) -> None:
+    """Give all files one time, and let nobody write them: packages are links to them."""
     for path in tree.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o755 if path.is_dir() else 0o444)
         os.utime(path, (SAME_TIME, SAME_TIME))
 
 

@@ -42,14 +42,14 @@ def trim(tree: Path, services: Collection[str]) -> None:
     """Take from a tree of installed libraries whatever is in no package."""
     for pattern in (one for some in DROPPED.values() for one in some):
         for path in list(tree.glob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     _trim_botocore(tree / "botocore/data", services)
 
 
 def _trim_botocore(data: Path, services: Collection[str]) -> None:
     """Keep the services that are asked for, their endpoints in all partitions, and of descriptions what is read.
 
-    They are unpacked, too: a client is made in two thirds of the time, and the package is zipped anyway.
+    They are unpacked, too: a client is made in three quarters of the time, and the package is zipped anyway.
     """
     for folder in [one for one in data.iterdir() if one.is_dir() and one.name not in services]:
         shutil.rmtree(folder)

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, UnknownServiceError
 from botocore.session import Session
 
-from adapters import authorities
+from adapters.authorities import trusted
 from domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -80,11 +80,6 @@ def _session() -> Session:
     return Session()
 
 
-def _verify() -> str | None:
-    """Return who signs for AWS; None where somebody else is named by the variable that botocore knows (a proxy)."""
-    return None if "AWS_CA_BUNDLE" in os.environ else str(authorities.AWS)
-
-
 @overload
 def client(service: Literal["cognito-idp"]) -> CognitoIdentityProviderClient: ...
 @overload
@@ -119,4 +114,4 @@ def _client(service: str, read: float, tries: int) -> Any:
         parameter_validation=service not in BULK,
         user_agent=USER_AGENT,
     )
-    return _session().create_client(service, os.environ["REGION"], verify=_verify(), config=config)
+    return _session().create_client(service, os.environ["REGION"], verify=trusted(), config=config)

@@ -111,13 +111,13 @@ class WholeBatchProcessor(BatchProcessor, Generic[T]):
         return self._one_by_one(positions, items)
 
     def _one_by_one(self, positions: Sequence[int], items: Sequence[T]) -> None:
-        left = positions
+        done = 0
         try:
             for position, item in zip(positions, items, strict=True):
                 self._alone(position, item)
-                left = left[1:]
+                done += 1
         except Unavailable as error:
-            self._fail(left, error)
+            self._fail(positions[done:], error)
 
     def _alone(self, position: int, item: T) -> None:
         """Do one item. Raises Unavailable, which is not the item's own failure."""

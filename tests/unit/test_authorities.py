@@ -35,6 +35,12 @@ def test_they_are_amazons_and_starfields_as_botocore_knows_them() -> None:
     assert all(one.not_valid_after_utc > datetime.now(UTC) for one in ours)
 
 
+@pytest.fixture(autouse=True)
+def unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_CA_BUNDLE", *authorities.OTHERS):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -44,13 +50,21 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "_session", aws._session.__wrapped__)
 
 
-@pytest.mark.parametrize(("said", "verified"), [(None, str(authorities.AWS)), ("/proxy.pem", "/proxy.pem")])
+@pytest.mark.parametrize(
+    ("said", "verified"),
+    [
+        ({}, str(authorities.AWS)),
+        ({"AWS_CA_BUNDLE": "/proxy.pem"}, "/proxy.pem"),
+        ({"REQUESTS_CA_BUNDLE": "/proxy.pem"}, "/proxy.pem"),
+        ({"SSL_CERT_FILE": "/proxy.pem"}, True),
+        ({"REGION": "cn-north-1"}, True),
+    ],
+)
 def test_clients_look_through_them_or_through_those_of_a_proxy(
-    fresh: None, monkeypatch: pytest.MonkeyPatch, said: str | None, verified: str
+    fresh: None, monkeypatch: pytest.MonkeyPatch, said: dict[str, str], verified: object
 ) -> None:
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    if said:
-        monkeypatch.setenv("AWS_CA_BUNDLE", said)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
 
     assert aws.client("dynamodb")._endpoint.http_session._verify == verified
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks import packages, results, stub
-from benchmarks.bounds import Bound, Ratio, judged, median
+from benchmarks.bounds import Bound, Median, Ratio, judged
 from benchmarks.chart import chart
 from benchmarks.contest import Contest, Contestant, Differ, hold, http_answer
 from benchmarks.endpoints import aws, certified
@@ -35,7 +36,7 @@ def test_a_ratio_is_the_median_of_each_rounds() -> None:
 
 def test_a_ratio_tells_of_the_processor_time_where_every_turn_knows_it() -> None:
     known = {"read": {name: [{"cold_ms": 9.0, "cold_cpu_ms": cpu}] for name, cpu in (("ours", 2.0), ("peer", 4.0))}}
-    bounds = [Bound("cold", Ratio("read", "cold_ms", "peer"), 1), Bound("ms", median("read", "cold_ms"))]
+    bounds = [Bound("cold", Ratio("read", "cold_ms", "peer"), 1), Bound("ms", Median("read", "cold_ms"))]
 
     assert [one["cpu"] for one in judged(bounds, known)] == [0.5, None]
     assert [one["cpu"] for one in judged(bounds, TURNS)] == [None, None]
@@ -46,18 +47,29 @@ def test_a_ratio_tells_of_the_processor_time_where_every_turn_knows_it() -> None
     [(20, False, True), (19, False, False), (20, True, True), (21, True, False), (None, False, None)],
 )
 def test_a_bound_is_met_or_not_as_its_figure_is(wanted: float | None, at_least: bool, met: bool | None) -> None:  # noqa: FBT001
-    (found,) = judged([Bound("cold", median("read", "cold_ms"), wanted, at_least=at_least)], TURNS)
+    (found,) = judged([Bound("cold", Median("read", "cold_ms"), wanted, at_least=at_least)], TURNS)
 
     assert (found["figure"], found["met"]) == (20, met)
 
 
 def test_bounds_of_contests_that_were_not_held_are_left_out() -> None:
-    assert judged([Bound("cold", median("write", "cold_ms"), 1)], TURNS) == []
+    assert judged([Bound("cold", Median("write", "cold_ms"), 1)], TURNS) == []
+
+
+def test_a_bound_of_nobody_is_no_bound() -> None:
+    with pytest.raises(KeyError):
+        judged([Bound("cold", Ratio("read", "cold_ms", "nobody"), 1)], TURNS)
+
+
+def test_what_is_published_is_what_was_found() -> None:
+    found = json.loads(results.PUBLISHED.read_text())
+
+    assert results.page(results.PAGE.read_text(), found) == results.PAGE.read_text()
 
 
 def run(**changed: Any) -> results.Run:
     return {
-        **results.run(TURNS, judged([Bound("cold", median("read", "cold_ms"), 19, unit="ms")], TURNS), 2),
+        **results.run(TURNS, judged([Bound("cold", Median("read", "cold_ms"), 19, unit="ms")], TURNS), 2),
         **changed,
     }
 
@@ -65,7 +77,13 @@ def run(**changed: Any) -> results.Run:
 def test_a_run_holds_medians_and_what_it_ran_on() -> None:
     found = run()
 
-    assert found["contests"]["read"]["ours"] == {"cold_ms": 20, "warm_us": 3, "warm_p99_us": 9}
+    assert found["contests"]["read"]["ours"] == {
+        "cold_ms": 20,
+        "warm_us": 3,
+        "warm_p99_us": 9,
+        "ours_cold": 1,
+        "ours_warm": 1,
+    }
     assert {"date", "commit", "python", "processor", "processors", "load", "rounds"} < found.keys()
 
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
-from adapters import authorities
+from adapters.authorities import trusted
 
 FETCH_TIMEOUT = 2.0
 MAX_BYTES = 256 * 1024
@@ -69,8 +69,8 @@ def _connection(to: SplitResult) -> HTTPConnection:
     if to.scheme == "http":
         return HTTPConnection(to.netloc, timeout=FETCH_TIMEOUT)
     of_aws = (to.hostname or "").endswith(".amazonaws.com")
-    trusted = create_default_context(cafile=str(authorities.AWS) if of_aws else None)
-    return HTTPSConnection(to.netloc, timeout=FETCH_TIMEOUT, context=trusted)
+    context = create_default_context(cafile=trusted() if of_aws else None)
+    return HTTPSConnection(to.netloc, timeout=FETCH_TIMEOUT, context=context)
 
 
 @contextmanager

@@ -21,9 +21,12 @@ def made(make: Callable[[], T]) -> _lru_cache_wrapper[T]:
 
 
 def make_all() -> None:
-    """Make all that was imported, but for what this function was not given the variables of, and so never uses."""
+    """Make all that was imported, but for what cannot be made: mostly for want of a variable, where nothing uses it.
+
+    Whoever uses it all the same is told why, and tells it on.
+    """
     for make in _makers:
-        with suppress(KeyError):
+        with suppress(Exception):
             make()
 
 
