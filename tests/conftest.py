@@ -32,6 +32,8 @@ TABLES = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse what cannot be done before anything starts, and judge at the end what functions may do."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started by a shell in the background; Ctrl-C is tested
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         asked.check()
     except LocalError as error:
