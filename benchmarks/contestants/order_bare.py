@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from http import HTTPStatus
 from typing import Any
 
+from api import Problem, caller, headers
 from order_once import once
-from order_store import HEADERS, Problem
 
 SKU = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,63}")
 KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -18,40 +16,24 @@ MAX_LINES, MAX_QUANTITY, MAX_SKU = 2000, 1_000_000, 64
 
 def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
     """Place an order, once for each key."""
-    request_id = event["requestContext"]["requestId"]
     try:
-        customer_id = _caller(event)
+        customer_id = caller(event)
         lines = _lines(event)
         scope = f"{customer_id}#{_key(event)}"
         body, location = once(scope, lines, customer_id)
     except Problem as problem:
-        body = {
-            "type": f"urn:tradepost:problem:{problem.kind}",
-            "title": HTTPStatus(problem.status).phrase,
-            "status": problem.status,
-            "detail": problem.detail,
-        }
-        if problem.errors:
-            body["errors"] = [{"field": field, "message": message} for field, message in problem.errors]
-        more = {"www-authenticate": "Bearer"} if problem.status == 401 else {}  # noqa: PLR2004 - HTTP's own
-        return _answer(request_id, problem.status, {"content-type": "application/problem+json", **more}, body)
-    return _answer(request_id, 202, {"content-type": "application/json", "location": location}, body)
+        more = {"content-type": "application/problem+json", **problem.headers}
+        return _answer(event, problem.status, more, problem.document())
+    return _answer(event, 202, {"content-type": "application/json", "location": location}, body)
 
 
-def _answer(request_id: str, status: int, headers: dict[str, str], body: Any) -> dict[str, Any]:
+def _answer(event: dict[str, Any], status: int, more: dict[str, str], body: Any) -> dict[str, Any]:
     return {
         "statusCode": status,
-        "headers": {**HEADERS, "x-request-id": request_id, **headers},
+        "headers": {**headers(event), **more},
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         "isBase64Encoded": False,
     }
-
-
-def _caller(event: dict[str, Any]) -> str:
-    said = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
-    if not said.get("sub") or int(said.get("exp", 0)) <= time.time():
-        raise Problem(401, "unauthenticated", "sign in again")
-    return str(said["sub"])
 
 
 def _key(event: dict[str, Any]) -> str:

@@ -6,17 +6,15 @@ would only cost.
 
 from __future__ import annotations
 
-import time
-from http import HTTPStatus
 from typing import Annotated, Any
 
+from api import Problem, caller, headers
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from mangum import Mangum
 from order_models import Order, WantedOrder
 from order_once import once
-from order_store import HEADERS, Problem
 
 app = FastAPI(openapi_url=None)
 
@@ -24,16 +22,8 @@ app = FastAPI(openapi_url=None)
 @app.exception_handler(Problem)
 async def refused(request: Request, problem: Problem) -> Response:
     """Answer with a problem document."""
-    body = {
-        "type": f"urn:tradepost:problem:{problem.kind}",
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
-    if problem.errors:
-        body["errors"] = [{"field": field, "message": message} for field, message in problem.errors]
-    more = {"www-authenticate": "Bearer"} if problem.status == 401 else {}  # noqa: PLR2004 - HTTP's own
-    return JSONResponse(body, problem.status, {**_headers(request), **more}, "application/problem+json")
+    more = {**headers(request.scope["aws.event"]), **problem.headers}
+    return JSONResponse(problem.document(), problem.status, more, "application/problem+json")
 
 
 @app.exception_handler(RequestValidationError)
@@ -52,13 +42,9 @@ def _field(error: dict[str, Any]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-async def caller(request: Request) -> str:
-    """Return who calls, as the authorizer in front has found."""
-    event: dict[str, Any] = request.scope["aws.event"]
-    said = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
-    if not said.get("sub") or int(said.get("exp", 0)) <= time.time():
-        raise Problem(401, "unauthenticated", "sign in again")
-    return str(said["sub"])
+async def customer(request: Request) -> str:
+    """Return who calls."""
+    return caller(request.scope["aws.event"])
 
 
 @app.post("/orders", status_code=202, response_model=Order)
@@ -66,18 +52,14 @@ async def place(
     wanted: WantedOrder,
     request: Request,
     response: Response,
-    customer_id: Annotated[str, Depends(caller)],
+    customer_id: Annotated[str, Depends(customer)],
     key: Annotated[str, Header(alias="idempotency-key", pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$")],
 ) -> Any:
     """Place an order, once for each key."""
     lines = [(line.sku, line.quantity) for line in wanted.lines]
     placed, location = once(f"{customer_id}#{key}", lines, customer_id)
-    response.headers.update({**_headers(request), "location": location})
+    response.headers.update({**headers(request.scope["aws.event"]), "location": location})
     return placed
-
-
-def _headers(request: Request) -> dict[str, str]:
-    return {**HEADERS, "x-request-id": request.scope["aws.event"]["requestContext"]["requestId"]}
 
 
 handler = Mangum(app, lifespan="off", text_mime_types=["application/json", "application/problem+json"])

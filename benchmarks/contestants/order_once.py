@@ -9,8 +9,9 @@ from hashlib import sha256
 from typing import Any
 
 import boto3
+from api import Problem
 from botocore.exceptions import ClientError
-from order_store import CONFIG, Problem, place
+from order_store import CONFIG, place
 
 DYNAMODB = boto3.client("dynamodb", region_name=os.environ["REGION"], config=CONFIG)
 TABLE = os.environ["IDEMPOTENCY_TABLE"]

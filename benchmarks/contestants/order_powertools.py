@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from http import HTTPStatus
 from typing import Annotated, Any
 
 import boto3
+from api import Problem, caller, headers
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Header
@@ -22,7 +21,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyValidationError,
 )
 from order_models import Order, WantedOrder
-from order_store import CONFIG, HEADERS, Problem
+from order_store import CONFIG
 from order_store import place as kept
 
 ONCE = IdempotencyConfig(
@@ -43,17 +42,8 @@ app = APIGatewayHttpResolver(enable_validation=True)
 @app.exception_handler(Problem)
 def refused(problem: Problem) -> Response[Any]:
     """Answer with a problem document."""
-    body = {
-        "type": f"urn:tradepost:problem:{problem.kind}",
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
-    if problem.errors:
-        body["errors"] = [{"field": field, "message": message} for field, message in problem.errors]
-    more = {"www-authenticate": "Bearer"} if problem.status == 401 else {}  # noqa: PLR2004 - HTTP's own
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(problem.status, "application/problem+json", text, headers={**_headers(), **more})
+    text = json.dumps(problem.document(), ensure_ascii=False, separators=(",", ":"))
+    return Response(problem.status, "application/problem+json", text, headers={**_headers(), **problem.headers})
 
 
 @app.exception_handler(RequestValidationError)
@@ -78,7 +68,7 @@ def place(
     key: Annotated[str, Header(alias="idempotency-key", pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$")],
 ) -> Response[Order]:
     """Place an order, once for each key."""
-    customer_id = _caller()
+    customer_id = caller(app.current_event.raw_event)
     lines = [(line.sku, line.quantity) for line in wanted.lines]
     try:
         placed = _once(asked={"scope": f"{customer_id}#{key}", "customer_id": customer_id, "lines": lines})
@@ -86,8 +76,8 @@ def place(
         raise Problem(409, "request-in-flight", "this Idempotency-Key is being answered right now") from None
     except IdempotencyValidationError:
         raise Problem(422, "idempotency-key-reused", "this Idempotency-Key was used before") from None
-    headers = {**_headers(), "location": f"/orders/{placed['id']}"}
-    return Response(202, "application/json", Order.model_validate(placed), headers=headers)
+    told = {**_headers(), "location": f"/orders/{placed['id']}"}
+    return Response(202, "application/json", Order.model_validate(placed), headers=told)
 
 
 @idempotent_function(data_keyword_argument="asked", config=ONCE, persistence_store=ANSWERS)
@@ -95,16 +85,8 @@ def _once(*, asked: dict[str, Any]) -> dict[str, Any]:
     return kept(asked["lines"], asked["customer_id"])
 
 
-def _caller() -> str:
-    event: dict[str, Any] = app.current_event.raw_event
-    said = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
-    if not said.get("sub") or int(said.get("exp", 0)) <= time.time():
-        raise Problem(401, "unauthenticated", "sign in again")
-    return str(said["sub"])
-
-
 def _headers() -> dict[str, str]:
-    return {**HEADERS, "x-request-id": app.current_event.raw_event["requestContext"]["requestId"]}
+    return headers(app.current_event.raw_event)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import boto3
 import psycopg
+from api import Problem
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,19 +25,6 @@ SQS = boto3.client("sqs", region_name=os.environ["REGION"], config=CONFIG)
 KINESIS = boto3.client("kinesis", region_name=os.environ["REGION"], config=CONFIG)
 QUEUE, STREAM = os.environ["ORDERS_QUEUE_URL"], os.environ["STREAM_NAME"]
 MAX_TOTAL = 2**53 - 1
-HEADERS = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "strict-transport-security": "max-age=63072000; includeSubDomains",
-}
-
-
-class Problem(Exception):
-    """A request that is refused; `errors` names fields."""
-
-    def __init__(self, status: int, kind: str, detail: str, errors: list[tuple[str, str]] | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.kind, self.detail, self.errors = status, kind, detail, errors
 
 
 @cache
