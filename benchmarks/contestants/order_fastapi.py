@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from mangum import Mangum
-from order_models import Order, WantedOrder
+from order_models import Order, WantedOrder, field
 from order_once import once
 
 app = FastAPI(openapi_url=None)
@@ -29,17 +29,8 @@ async def refused(request: Request, problem: Problem) -> Response:
 @app.exception_handler(RequestValidationError)
 async def invalid(request: Request, error: RequestValidationError) -> Response:
     """Answer with a problem document that names the fields."""
-    errors = [(_field(one), one["msg"]) for one in error.errors()]
+    errors = [(field(one), one["msg"]) for one in error.errors()]
     return await refused(request, Problem(400, "invalid-input", "the request breaks the rules named here", errors))
-
-
-def _field(error: dict[str, Any]) -> str:
-    where, *path = error["loc"]
-    if where == "header":
-        return "Idempotency-Key"
-    if error["type"] == "json_invalid" or not path:
-        return "body"
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 async def customer(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -56,3 +56,13 @@ class Order(BaseModel):
     placed_at: str
     lines: list[Line]
     events: list[Step]
+
+
+def field(error: dict[str, Any]) -> str:
+    """Return where a request breaks a rule, by what pydantic says of it."""
+    where, *path = error["loc"]
+    if where == "header":
+        return "Idempotency-Key"
+    if error["type"] == "json_invalid" or not path:
+        return "body"
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

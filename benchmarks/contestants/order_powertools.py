@@ -20,7 +20,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
     IdempotencyValidationError,
 )
-from order_models import Order, WantedOrder
+from order_models import Order, WantedOrder, field
 from order_store import CONFIG
 from order_store import place as kept
 
@@ -49,17 +49,8 @@ def refused(problem: Problem) -> Response[Any]:
 @app.exception_handler(RequestValidationError)
 def invalid(error: RequestValidationError) -> Response[Any]:
     """Answer with a problem document that names the fields."""
-    errors = [(_field(one), one["msg"]) for one in error.errors()]
+    errors = [(field(one), one["msg"]) for one in error.errors()]
     return refused(Problem(400, "invalid-input", "the request breaks the rules named here", errors))
-
-
-def _field(error: dict[str, Any]) -> str:
-    where, *path = error["loc"]
-    if where == "header":
-        return "Idempotency-Key"
-    if error["type"] == "json_invalid" or not path:
-        return "body"
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 @app.post("/orders")
