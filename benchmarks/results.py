@@ -47,7 +47,7 @@ def run(turns: Turns, bounds: Sequence[Mapping[str, Any]], rounds: int) -> Run:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "commit": _git("rev-parse", "--short", "HEAD"),
         "python": platform.python_version(),
-        "processor": _processor(),
+        "processor": processor(),
         "processors": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "rounds": rounds,
@@ -192,7 +192,8 @@ def _git(*command: str) -> str:
     return done.stdout.strip()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the processor's name."""
     said = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*:\s*(.+)", said.read_text()) if said.exists() else None
     return found[1] if found else platform.processor() or platform.machine()

@@ -28,6 +28,7 @@ from benchmarks.cost import meter
 from benchmarks.cost.page import MEASURED
 from benchmarks.peers import OrderProcessor, Projector, read_then_write
 from benchmarks.process_orders import Shop
+from benchmarks.results import processor
 from benchmarks.turns import silence
 from benchmarks.wire import VARIABLES, Wire
 from local.demo import CODE, EXCERPT, Demo
@@ -301,13 +302,6 @@ def record_ms() -> float:
                 level = {"sku": f"S{n}", "version": round_number + 1, "on_hand": 9, "allocated": 0, "shipped_total": 0}
                 projector.handler(kinesis({**level, "at": "2026-11-21T00:00:00+00:00"}), Context())
         return (time.process_time() - began) / 200 * 1000
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
 
 
 def measure() -> None:
